@@ -172,15 +172,8 @@ impl Beginning {
         of_node: OfNode,
         shared: &Shared,
     ) -> Result<Begun, StartError> {
-        let Shared {
-            clock,
-            state,
-            handoff,
-            metrics,
-        } = shared;
-        let clock = *clock;
         // The shards serve what they have until the server is shut down.
-        let ingest = Thread::new(self.ingest, state, handoff);
+        let ingest = Thread::new(self.ingest, &shared.state, &shared.handoff);
         let leave = |_: &Handoff| ();
         let way = |log| Self::way(log, data, shared);
         let (sequencer, (way, data)) = match self.kind {
@@ -198,11 +191,11 @@ impl Beginning {
                     status: joined.status,
                     feeds: joined.feeds,
                     checkpoint_due: joined.checkpoint_due,
-                    clock,
+                    clock: shared.clock,
                     submissions,
-                    handoff: Arc::clone(handoff),
+                    handoff: Arc::clone(&shared.handoff),
                     way,
-                    metrics: Arc::clone(metrics),
+                    metrics: Arc::clone(&shared.metrics),
                     new_topics,
                     outdated: of_node.outdated,
                     orders: of_node.orders,
@@ -218,13 +211,13 @@ impl Beginning {
         };
         let thread = IngestThread {
             sequencer,
-            clock,
+            clock: shared.clock,
             submissions,
-            handoff: Arc::clone(handoff),
+            handoff: Arc::clone(&shared.handoff),
             way,
-            metrics: Arc::clone(metrics),
+            metrics: Arc::clone(&shared.metrics),
         };
-        let feeds = 0..metrics.feeds.len();
+        let feeds = 0..shared.metrics.feeds.len();
         let run = async move || {
             let feeds_ended = ended.clone();
             let start_feeds = |tasks: &mut JoinSet<()>| {
@@ -250,26 +243,20 @@ impl Beginning {
         settings: DataSettings,
         shared: &Shared,
     ) -> Result<(Way, Option<JoinHandle<()>>), StartError> {
-        let Shared {
-            clock,
-            state,
-            handoff,
-            metrics,
-        } = shared;
         let Some((log, task)) = log else {
-            return Ok((Way::Straight(Arc::clone(handoff)), None));
+            return Ok((Way::Straight(Arc::clone(&shared.handoff)), None));
         };
-        let (way, queue) = Way::logged(Arc::clone(&metrics.data));
+        let (way, queue) = Way::logged(Arc::clone(&shared.metrics.data));
         let data = DataThread {
             log,
             queue,
-            handoff: Arc::clone(handoff),
+            handoff: Arc::clone(&shared.handoff),
             settings,
-            metrics: Arc::clone(metrics),
-            state: Arc::clone(state),
-            clock: *clock,
+            metrics: Arc::clone(&shared.metrics),
+            state: Arc::clone(&shared.state),
+            clock: shared.clock,
         };
-        let thread = Thread::new(task, state, handoff);
+        let thread = Thread::new(task, &shared.state, &shared.handoff);
         let run = async move || data.run().await;
         // Without it nothing is delivered, so nothing may be accepted.
         let leave = |handoff: &Handoff| handoff.set_stopped(true);

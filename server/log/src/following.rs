@@ -7,7 +7,7 @@ use tickcast_protocol::message::{Lineage, Position, TimeNs};
 use crate::{
     disk::{Disk, DiskFile, read_exact_at, write_all_at},
     error::{LogError, OpenError},
-    format::{LINEAGE_MAX, Name, TRAILER_BYTES, Topics},
+    format::{Name, TRAILER_BYTES, Topics},
     log::Log,
     opening::{GoesOn, Opening},
     outcome::SetBack,
@@ -81,9 +81,7 @@ impl<D: Disk> Log<D> {
     }
 
     fn set_lineage(&mut self, lineage: &Lineage) {
-        let earlier = &lineage.continues;
-        let from = earlier.len().saturating_sub(LINEAGE_MAX);
-        self.session.continues = earlier[from..].to_vec();
+        self.session.set_continues(&lineage.continues);
         self.epoch = lineage.epoch;
     }
 

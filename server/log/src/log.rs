@@ -13,8 +13,7 @@ use crate::{
     disk::Disk,
     error::{LogError, OpenError},
     format::{
-        Kind, LINEAGE_MAX, Name, Outage, RecordHeader, Session, Times, Topics, append_record,
-        append_strip,
+        Kind, Name, Outage, RecordHeader, Session, Times, Topics, append_record, append_strip,
     },
     opening::{GoesOn, Opening},
     outcome::{Continuity, LogSettings, Recovery, Refusal, Removed, WriteFailure},
@@ -107,8 +106,7 @@ impl<D: Disk> Log<D> {
                 continues.push(ended);
                 continuity = Continuity::Follows(ended);
             }
-            continues.drain(..continues.len().saturating_sub(LINEAGE_MAX));
-            session.continues = continues;
+            session.set_continues(&continues);
             (next, topics) = (last.next, last.topics);
         } else if let Some(segment) = segments.last() {
             // Positions never go back, even if nothing else is known.

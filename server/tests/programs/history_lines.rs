@@ -4,7 +4,7 @@ use serde_json::json;
 use tickcast_protocol::{message::Mode, value::Value};
 use tickcast_server_testkit::{
     Program, STEP,
-    raw::{Answer, RawSocket, ask, get},
+    raw::{Answer, RawSocket, ask, get, get_whole},
     soon,
     subscriber::{ENCODINGS, Publisher, Subscriber, publication},
     until,
@@ -17,10 +17,8 @@ use tokio::{
 
 use crate::identities::{Identities, READER, bearer, operate, read};
 
-/// Asks without chunks, which HTTP/1.0 does not have.
 async fn lines(server: &Program, query: &str) -> Answer {
-    let head = format!("GET /v1/history?{query} HTTP/1.0\r\nHost: localhost\r\n");
-    ask(server.address, &head).await
+    get_whole(server.address, &format!("/v1/history?{query}")).await
 }
 
 /// The objects of an answer in JSON lines, the last one apart.

@@ -52,6 +52,12 @@ impl Session {
         }
     }
 
+    /// Sets the epochs before the current one. The oldest of too many are forgotten.
+    pub(crate) fn set_continues(&mut self, continues: &[EndedEpoch]) {
+        let from = continues.len().saturating_sub(LINEAGE_MAX);
+        self.continues = continues[from..].to_vec();
+    }
+
     /// Adds the last time without a server.
     pub(crate) fn note_outage(&mut self, (from, to): Outage) {
         self.outages.push((from.min(to), to));

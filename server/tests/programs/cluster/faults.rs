@@ -31,6 +31,9 @@ use crate::ledger::{Pace, TOGETHER, lineage, publish_anywhere, publish_once};
 /// Updates per second; `TICKCAST_FAULTS_RATE` says otherwise.
 const RATE: u64 = 2_000;
 
+/// Servers of NATS, each with a replica of the stream; `TICKCAST_FAULTS_SERVERS` says otherwise.
+const SERVERS: u64 = 3;
+
 /// Time of faults before all is compared, so that what is known of them has a bound.
 const ROUND: Duration = Duration::from_secs(60);
 
@@ -101,19 +104,35 @@ const ENGINE_FAULTS: [EngineFault; 3] = [
     EngineFault::ServerCutOff,
 ];
 
+/// What can happen to a server that is the only one.
+const FAULTS_OF_ONE: [EngineFault; 2] = [EngineFault::LeaderKilled, EngineFault::ServerCutOff];
+
 /// The servers of NATS, and a client that asks which of them leads.
 struct Engine {
-    nats: [Nats; 3],
+    nats: Vec<Nats>,
     client: async_nats::Client,
+    /// What can happen to them.
+    faults: &'static [EngineFault],
 }
 
 impl Engine {
-    async fn start(network: &Network) -> Self {
+    async fn start(network: &Network, servers: u64) -> Self {
         let machine = |host| network.machine(host, &[Lan::Engine, Lan::Routes]);
-        let nats = Nats::start_three_on([21, 22, 23].map(machine));
-        let urls = nats.each_ref().map(Nats::url);
-        let client = async_nats::connect(&urls[..]).await.unwrap();
-        Self { nats, client }
+        let (nats, faults) = match servers {
+            1 => (vec![Nats::start_on(machine(21))], &FAULTS_OF_ONE[..]),
+            3 => {
+                let three = Nats::start_three_on([21, 22, 23].map(machine));
+                (three.into(), &ENGINE_FAULTS[..])
+            }
+            _ => panic!("one server of NATS, or three"),
+        };
+        let urls: Vec<_> = nats.iter().map(Nats::url).collect();
+        let client = async_nats::connect(urls).await.unwrap();
+        Self {
+            nats,
+            client,
+            faults,
+        }
     }
 
     /// The index of the server that leads the stream.
@@ -126,7 +145,12 @@ impl Engine {
                 && let Ok(info) = stream.info().await
             {
                 let name = info.cluster.as_ref().and_then(|one| one.leader.clone());
-                leader = (0..3).find(|index| name.as_deref() == Some(&nats::name(*index)));
+                leader = match self.nats.len() {
+                    1 => Some(0),
+                    servers => {
+                        (0..servers).find(|index| name.as_deref() == Some(&nats::name(*index)))
+                    }
+                };
             }
             leader.is_some()
         })
@@ -142,7 +166,7 @@ impl Engine {
     ) {
         let index = match fault {
             EngineFault::LeaderKilled => self.leader().await,
-            _ => random.random_range(0..3),
+            _ => random.random_range(0..self.nats.len()),
         };
         let server = &mut self.nats[index];
         match fault {
@@ -263,12 +287,14 @@ impl Figures {
 
 /// Each kind of fault comes once, some of them at the same time. With `TICKCAST_FAULTS=SECONDS`
 /// they come at random for this time, and `TICKCAST_FAULTS_SEED` repeats their order.
+/// `TICKCAST_FAULTS_SERVERS=1` leaves the stream to one server of NATS instead of three.
 #[tokio::test(flavor = "multi_thread")]
 async fn faults_of_every_kind_lose_nothing_and_double_nothing_and_nodes_stay_equal() {
     let seed = number("TICKCAST_FAULTS_SEED").unwrap_or_else(|| rand::rng().random());
     let rate = number("TICKCAST_FAULTS_RATE").unwrap_or(RATE);
     let seconds = number("TICKCAST_FAULTS");
-    println!("TICKCAST_FAULTS_SEED={seed}, {rate} updates per second");
+    let servers = number("TICKCAST_FAULTS_SERVERS").unwrap_or(SERVERS);
+    println!("TICKCAST_FAULTS_SEED={seed}, {rate} updates per second, {servers} servers of NATS");
     let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
     let pace = Pace {
         interval: Duration::from_secs(1) * TOGETHER as u32 / rate as u32,
@@ -276,7 +302,7 @@ async fn faults_of_every_kind_lose_nothing_and_double_nothing_and_nodes_stay_equ
     };
 
     let network = Network::start();
-    let mut engine = Engine::start(&network).await;
+    let mut engine = Engine::start(&network, servers).await;
     let machine = |host| network.machine(host, &[Lan::Clients, Lan::Engine]);
     let machines = [11, 12, 13].map(machine).into();
     let folder = tempfile::tempdir().unwrap();
@@ -388,7 +414,7 @@ impl Round<'_> {
         for fault in NODE_FAULTS {
             self.figures.count(fault);
         }
-        for fault in ENGINE_FAULTS {
+        for fault in self.engine.faults {
             self.figures.count(fault);
         }
         let mut other = Xoshiro256PlusPlus::seed_from_u64(random.random());
@@ -406,7 +432,7 @@ impl Round<'_> {
             }
         };
         let engine = async {
-            for fault in ENGINE_FAULTS {
+            for &fault in self.engine.faults {
                 self.engine
                     .suffer(fault, AWAY_ONCE_MAX_MS, &mut other)
                     .await;
@@ -420,7 +446,7 @@ impl Round<'_> {
         let start = Instant::now();
         while start.elapsed() < ROUND {
             let node = NODE_FAULTS[random.random_range(0..NODE_FAULTS.len())];
-            let engine = ENGINE_FAULTS[random.random_range(0..ENGINE_FAULTS.len())];
+            let engine = self.engine.faults[random.random_range(0..self.engine.faults.len())];
             let (is_node, is_engine) =
                 [(true, false), (false, true), (true, true)][random.random_range(0..3)];
             let mut other = Xoshiro256PlusPlus::seed_from_u64(random.random());

@@ -4,30 +4,21 @@
 use std::{fs, path::Path};
 
 use tickcast_log::{Entry, Folder, Range, read};
-use tickcast_protocol::{message::Position, value::Value};
-use tickcast_server_testkit::{
-    Program,
-    nats::Nats,
-    raw::ask,
-    subscriber::{Publisher, publication},
-    until,
-};
+use tickcast_protocol::message::Position;
+use tickcast_server_testkit::{Program, nats::Nats, raw::get_whole, subscriber::Publisher, until};
 
 use super::{
+    STREAM_BYTES,
     nodes::Cluster,
+    overflow_stream, put_back,
     subscribers::{Subscribers, UPDATES_OF_ROUND},
 };
-use crate::ledger::{lineage, lineage_if_any};
+use crate::ledger::lineage;
 
 /// The lines of a topic's history, oldest first.
 async fn history(node: &Program, topic: &str) -> Vec<serde_json::Value> {
-    // HTTP/1.0 has no chunks.
     let path = format!("/v1/history?topic={topic}&limit=10000&order=oldest");
-    let answer = ask(
-        node.address,
-        &format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n"),
-    )
-    .await;
+    let answer = get_whole(node.address, &path).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     let lines = answer.body.lines();
     let lines = lines.map(|line| serde_json::from_str(line).unwrap());
@@ -94,9 +85,8 @@ async fn a_node_has_its_history_from_its_log() {
 /// before and after it.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_node_has_missed_is_missing_in_its_log_and_told() {
-    const BYTES: usize = 60_000;
     let nats = [Nats::start()];
-    let more = ["--cluster-bytes", "64MiB"];
+    let more = ["--cluster-bytes", STREAM_BYTES];
     let mut cluster = Cluster::start_with_logs(&nats, 2, &more).await;
     let mut publisher = Publisher::start(&cluster.urls()[1]).await;
     publisher.readings("first", [1, 2, 3]).await;
@@ -111,13 +101,7 @@ async fn what_a_node_has_missed_is_missing_in_its_log_and_told() {
         cluster.metric("tickcast_cluster_members").await == 1
     })
     .await;
-    let value = Value::Bytes(vec![7; BYTES]);
-    for index in 0..(100 << 20) / BYTES {
-        let topic = format!("large/{}", index % 8);
-        publisher
-            .publish(vec![publication(&topic, value.clone())])
-            .await;
-    }
+    overflow_stream(&mut publisher).await;
     publisher.readings("first", [4, 5]).await;
     until("there is a checkpoint to begin with", async || {
         cluster.metric("tickcast_cluster_checkpoints").await >= 2
@@ -151,29 +135,8 @@ async fn what_the_stream_has_lost_is_set_aside_in_the_logs() {
     let cluster = Cluster::start_with_logs(&nats, 2, &[]).await;
     let subscribers = Subscribers::start(&cluster).await;
     let urls = cluster.urls();
-    let mut known = lineage(&urls[0]).await;
-    let publishing = subscribers.publish_some(&urls[0]).await;
-    subscribers.pause(publishing).await;
-    let older = tempfile::tempdir().unwrap();
-    nats[0].stop();
-    nats[0].save(older.path());
-    nats[0].start_again();
-    cluster.until_ready().await;
-    let publishing = subscribers.publish_some(&urls[1]).await;
-    subscribers.pause(publishing).await;
-    nats[0].stop();
-    nats[0].restore(older.path());
-    nats[0].start_again();
-    until("an epoch has begun", async || {
-        let lineage = lineage_if_any(&urls[0]).await;
-        lineage.is_some_and(|lineage| lineage.epoch != known.epoch)
-    })
-    .await;
-    let now = cluster.lineage().await;
-    let before = *now.continues.last().unwrap();
-    known.continues.push(before);
-    known.epoch = now.epoch;
-    cluster.until_ready().await;
+    let known = put_back(&mut nats[0], &cluster, &subscribers).await;
+    let before = *known.continues.last().unwrap();
     let lost = subscribers.end(&urls[0], &known).await;
     assert!(lost >= UPDATES_OF_ROUND, "{lost}");
     cluster.compare_histories_of(["k/0", "k/7"]).await;
@@ -189,12 +152,7 @@ async fn what_the_stream_has_lost_is_set_aside_in_the_logs() {
     let client = async_nats::connect(nats[0].url()).await.unwrap();
     let context = async_nats::jetstream::new(client);
     context.delete_stream("tickcast").await.unwrap();
-    until("an epoch has begun", async || {
-        let lineage = lineage_if_any(&urls[0]).await;
-        lineage.is_some_and(|lineage| lineage.epoch != known.epoch)
-    })
-    .await;
-    cluster.until_ready().await;
+    cluster.next_lineage(&known).await;
     let segments = |folder: &Path| fs::read_dir(folder).unwrap().count();
     for index in 0..2 {
         let log = cluster.log(index).unwrap();

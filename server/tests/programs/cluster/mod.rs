@@ -9,7 +9,7 @@ mod subscribers;
 
 use std::sync::{Arc, atomic::Ordering};
 
-use tickcast_protocol::value::Value;
+use tickcast_protocol::{message::Lineage, value::Value};
 use tickcast_server_testkit::{
     Program, command,
     nats::Nats,
@@ -22,13 +22,53 @@ use self::{
     nodes::Cluster,
     subscribers::{Subscribers, UPDATES_OF_ROUND},
 };
-use crate::ledger::{lineage, lineage_if_any};
+use crate::ledger::lineage;
 
 /// Rounds of faults; `TICKCAST_KILLS` says otherwise.
 const ROUNDS: usize = 3;
 
 fn rounds() -> usize {
     std::env::var("TICKCAST_KILLS").map_or(ROUNDS, |kills| kills.parse().unwrap())
+}
+
+/// What a stream keeps that a test makes overflow.
+const STREAM_BYTES: &str = "64MiB";
+
+/// Publishes more than [`STREAM_BYTES`].
+async fn overflow_stream(publisher: &mut Publisher) {
+    const BYTES: usize = 60_000;
+    let value = Value::Bytes(vec![7; BYTES]);
+    for index in 0..(100 << 20) / BYTES {
+        let topic = format!("large/{}", index % 8);
+        let update = publication(&topic, value.clone());
+        publisher.publish(vec![update]).await;
+    }
+}
+
+/// Updates are published, and the stream is put back to the state before the last ones. Returns
+/// what subscribers know then: the next epoch and those before.
+async fn put_back(nats: &mut Nats, cluster: &Cluster, subscribers: &Subscribers) -> Lineage {
+    let urls = cluster.urls();
+    let mut known = cluster.lineage().await;
+    let publishing = subscribers.publish_some(&urls[0]).await;
+    subscribers.pause(publishing).await;
+    let older = tempfile::tempdir().unwrap();
+    nats.stop();
+    nats.save(older.path());
+    nats.start_again();
+    cluster.until_ready().await;
+
+    let publishing = subscribers.publish_some(&urls[1]).await;
+    subscribers.pause(publishing).await;
+    nats.stop();
+    nats.restore(older.path());
+    nats.start_again();
+    let now = cluster.next_lineage(&known).await;
+    let before = now.continues.last().expect("it continues the one before");
+    assert_eq!(before.epoch, known.epoch);
+    known.continues.push(*before);
+    known.epoch = now.epoch;
+    known
 }
 
 /// Each round kills the node where updates are published, and starts it again while they are
@@ -137,38 +177,9 @@ async fn a_stream_that_was_put_back_begins_an_epoch_and_clients_know_what_is_los
     let mut nats = [Nats::start()];
     let cluster = Cluster::start(&nats, 2, "none").await;
     let subscribers = Subscribers::start(&cluster).await;
-    let urls = cluster.urls();
-    let mut known = lineage(&urls[0]).await;
-    let publishing = subscribers.publish_some(&urls[0]).await;
-    subscribers.pause(publishing).await;
-    let older = tempfile::tempdir().unwrap();
-    nats[0].stop();
-    nats[0].save(older.path());
-    nats[0].start_again();
-    cluster.until_ready().await;
-
-    let publishing = subscribers.publish_some(&urls[1]).await;
-    subscribers.pause(publishing).await;
-    nats[0].stop();
-    nats[0].restore(older.path());
-    nats[0].start_again();
-    until("an epoch has begun", async || {
-        let lineage = lineage_if_any(&urls[0]).await;
-        lineage.is_some_and(|lineage| lineage.epoch != known.epoch)
-    })
-    .await;
-    let now = lineage(&urls[0]).await;
-    let before = now.continues.last().expect("it continues the one before");
-    assert_eq!(before.epoch, known.epoch);
-    known.continues.push(*before);
-    known.epoch = now.epoch;
-    until("at the other node as well", async || {
-        lineage_if_any(&urls[1]).await.as_ref() == Some(&now)
-    })
-    .await;
-    cluster.until_ready().await;
+    let known = put_back(&mut nats[0], &cluster, &subscribers).await;
     let ledger = Arc::clone(&subscribers.ledger);
-    let lost = subscribers.end(&urls[0], &known).await;
+    let lost = subscribers.end(&cluster.urls()[0], &known).await;
     assert!(lost >= UPDATES_OF_ROUND, "{lost}");
     assert!(ledger.lost.load(Ordering::Relaxed) > 0, "clients know it");
 }
@@ -178,23 +189,12 @@ async fn a_stream_that_was_put_back_begins_an_epoch_and_clients_know_what_is_los
 async fn a_stream_that_was_replaced_begins_an_epoch_that_knows_nothing() {
     let nats = [Nats::start()];
     let cluster = Cluster::start(&nats, 2, "none").await;
-    let urls = cluster.urls();
-    let known = lineage(&urls[0]).await;
+    let known = cluster.lineage().await;
     let client = async_nats::connect(nats[0].url()).await.unwrap();
     let context = async_nats::jetstream::new(client);
     context.delete_stream("tickcast").await.unwrap();
-    let mut epochs = Vec::new();
-    for url in &urls {
-        until("an epoch has begun", async || {
-            let lineage = lineage_if_any(url).await;
-            lineage.is_some_and(|lineage| lineage.epoch != known.epoch)
-        })
-        .await;
-        cluster.until_ready().await;
-        epochs.push(lineage(url).await);
-    }
-    assert_eq!(epochs[0], epochs[1], "both nodes are in the same one");
-    assert!(epochs[0].continues.is_empty(), "{epochs:?}");
+    let now = cluster.next_lineage(&known).await;
+    assert!(now.continues.is_empty(), "{now:?}");
 }
 
 /// What is wrong is said at the start, with what to do.
@@ -235,18 +235,12 @@ async fn a_server_that_cannot_join_does_not_start_and_says_why() {
 /// at the same positions, because the others keep checkpoints.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_begins_with_a_checkpoint_when_the_stream_has_forgotten_its_beginning() {
-    const BYTES: usize = 60_000;
-    let more = &["--cluster-bytes", "64MiB"];
+    let more = &["--cluster-bytes", STREAM_BYTES];
     let nats = [Nats::start()];
     let cluster = Cluster::start_with(&nats, 1, "none", more).await;
     let mut publisher = Publisher::start(&cluster.urls()[0]).await;
     publisher.readings("first", [1]).await;
-    let value = Value::Bytes(vec![7; BYTES]);
-    for index in 0..(100 << 20) / BYTES {
-        let topic = format!("large/{}", index % 8);
-        let update = publication(&topic, value.clone());
-        publisher.publish(vec![update]).await;
-    }
+    overflow_stream(&mut publisher).await;
     let node = cluster.running().next().unwrap();
     assert!(node.metric("tickcast_cluster_checkpoints").await >= 2);
     let client = async_nats::connect(nats[0].url()).await.unwrap();

@@ -10,7 +10,7 @@ use tickcast_server_testkit::{
     Program, command,
     nats::Nats,
     network::{Lan, Machine},
-    raw::{ask, get},
+    raw::{get, get_whole},
     until_within,
 };
 
@@ -232,11 +232,9 @@ impl Cluster {
     ) {
         for topic in topics {
             let path = format!("/v1/history?topic={topic}&order=newest&limit={HISTORY}");
-            // HTTP/1.0 has no chunks.
-            let head = format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n");
             let mut longest = String::new();
             for node in self.running() {
-                let answer = ask(node.address, &head).await;
+                let answer = get_whole(node.address, &path).await;
                 assert_eq!(answer.status, 200, "{answer:?}");
                 // Lines without a value say what is missing.
                 let lines = answer.body.split_inclusive('\n');
@@ -253,6 +251,18 @@ impl Cluster {
             }
             assert!(!longest.is_empty(), "{topic} has a history");
         }
+    }
+
+    /// Waits until all nodes are in another epoch, and returns it with those before.
+    pub(crate) async fn next_lineage(&self, known: &Lineage) -> Lineage {
+        let mut now = None;
+        once_whole("all nodes have begun an epoch", async || {
+            now = Some(self.lineage().await).filter(|now| now.epoch != known.epoch);
+            now.is_some()
+        })
+        .await;
+        self.until_ready().await;
+        now.expect("it was waited for")
     }
 
     pub(crate) async fn until_ready(&self) {

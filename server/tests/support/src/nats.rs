@@ -61,6 +61,17 @@ impl Nats {
         })
     }
 
+    /// Starts one alone on a machine of its own.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start.
+    pub fn start_on(machine: Machine) -> Self {
+        let address = machine.listen(Lan::Engine, PORTS[0]);
+        let started = Self::try_new(address, Vec::new(), Some(machine));
+        started.expect("nats-server does not start on a machine of its own")
+    }
+
     /// Starts three that keep streams together, each on a machine of its own.
     ///
     /// # Panics

@@ -59,6 +59,15 @@ pub async fn get(address: SocketAddr, path: &str) -> Answer {
     .await
 }
 
+/// A plain GET whose body comes in one piece: HTTP/1.0 has no chunks.
+pub async fn get_whole(address: SocketAddr, path: &str) -> Answer {
+    ask(
+        address,
+        &format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n"),
+    )
+    .await
+}
+
 /// Sends a request line and header lines, and reads the whole response.
 pub async fn ask(address: SocketAddr, head: &str) -> Answer {
     exchange(address, &format!("{head}Connection: close\r\n\r\n")).await
