@@ -44,7 +44,8 @@ fn client(bytes: &[u8], encoding: Encoding) {
 /// updates says.
 pub fn posted(bytes: &[u8]) {
     let publish = match codec::decode_posted(bytes) {
-        Ok(Posted::Publish(publish)) => publish,
+        Ok(Posted::Publish(publish)) => ClientMessage::Publish(publish),
+        Ok(Posted::PublishOnce(publish)) => ClientMessage::PublishOnce(publish),
         Ok(Posted::Update(update)) => {
             let alone = codec::decode_posted_update(bytes).expect("it is an update");
             let publish = |update| {
@@ -57,24 +58,23 @@ pub fn posted(bytes: &[u8]) {
             let [alone, posted] = [alone, update.clone()]
                 .map(|update| codec::encode_client(&publish(update), Encoding::Json));
             assert_eq!(alone, posted);
-            Publish {
-                id: None,
-                updates: vec![update],
-            }
+            publish(update)
         }
         Err(reason) => {
             assert!((1..2_000).contains(&reason.len()), "{reason}");
             return;
         }
     };
-    let written = codec::encode_client(&ClientMessage::Publish(publish), Encoding::Json);
+    let written = codec::encode_client(&publish, Encoding::Json);
     if written.len() > codec::CLIENT_MESSAGE_MAX_BYTES {
         return;
     }
-    let Ok(Posted::Publish(again)) = codec::decode_posted(&written) else {
-        panic!("a message of a WebSocket is a body");
+    let again = match codec::decode_posted(&written) {
+        Ok(Posted::Publish(again)) => ClientMessage::Publish(again),
+        Ok(Posted::PublishOnce(again)) => ClientMessage::PublishOnce(again),
+        _ => panic!("a message of a WebSocket is a body"),
     };
-    let again = codec::encode_client(&ClientMessage::Publish(again), Encoding::Json);
+    let again = codec::encode_client(&again, Encoding::Json);
     assert_eq!(again, written);
 }
 

@@ -1,17 +1,14 @@
 //! Sends updates, and waits until the server has them.
 //!
 //! One request is under way at a time, with as many updates as are there: so their order stays, and
-//! nothing piles up. A refusal of several is a refusal of one of them, which is searched for.
-
-use std::time::Duration;
+//! nothing piles up. It is sent again after a lost connection, and the server puts it on the tape
+//! once. A refusal of several is a refusal of one of them, which is searched for.
 
 use tickcast_protocol::{
-    backoff::{Backoff, BackoffPolicy, Jitter},
     client::{Event, Unpublished},
     error::ErrorCode,
-    message::{ErrorMessage, Publication, RequestId},
+    message::{ErrorMessage, Publication},
 };
-use tokio::time::{Instant, timeout_at};
 
 use crate::{
     connection::Link,
@@ -26,21 +23,12 @@ const REQUEST_MAX_UPDATES: usize = 1_000;
 /// Refusals that are told one by one. Further ones are counted.
 const TOLD_MAX: u64 = 10;
 
-/// Waits before a request is sent again that was refused for the moment. Half of each wait is
-/// random, so that publishers that were slowed down together do not come back together.
-const RETRY: BackoffPolicy = BackoffPolicy {
-    first_bound: Duration::from_millis(100),
-    max_bound: Duration::from_secs(5),
-    reset_after: Duration::ZERO,
-    jitter: Jitter::Equal,
-};
-
 /// Publishes, and counts what became of it.
 pub(crate) struct Publisher {
     link: Link,
     published: u64,
     refused: u64,
-    /// Sent on a connection that was lost before the answer.
+    /// Sent again after a lost connection, to a server that has forgotten whether it has them.
     unknown: u64,
 }
 
@@ -88,8 +76,8 @@ impl Publisher {
                 Err(Unpublished::Unknown) => {
                     self.unknown += number;
                     say(&format!(
-                        "the connection was lost before the answer: it is unknown whether {} \
-                         arrived",
+                        "the connection was lost before the answer, and the server cannot tell \
+                         any more whether {} arrived",
                         count(number, "update")
                     ));
                 }
@@ -128,35 +116,13 @@ impl Publisher {
         }
     }
 
-    /// Sends updates until the server has decided.
+    /// Sends updates until the server has decided, on each connection. A refusal for now is none.
     async fn settle(
         &mut self,
         updates: &[Publication],
     ) -> Result<Result<(), Unpublished>, Failure> {
-        let mut backoff = Backoff::new(RETRY);
-        loop {
-            let sent = self.link.handle().publish(updates.to_vec());
-            let id = sent.map_err(|error| Failure::Failed(error.to_string()))?;
-            let why = match self.outcome(id).await? {
-                Ok(()) => return Ok(Ok(())),
-                Err(why) => why,
-            };
-            let at_least = match &why {
-                Unpublished::Refused(error) if error.temporary => error.retry_after_ms.unwrap_or(0),
-                // It was not sent. The client connects again by itself.
-                Unpublished::NotConnected => 0,
-                _ => return Ok(Err(why)),
-            };
-            let wait = Duration::from_millis(at_least.into()) + backoff.next_wait(rand::random());
-            let until = Instant::now() + wait;
-            while let Ok(event) = timeout_at(until, self.link.next()).await {
-                event?;
-            }
-        }
-    }
-
-    /// What became of a request. Each has exactly one end.
-    async fn outcome(&mut self, id: RequestId) -> Result<Result<(), Unpublished>, Failure> {
+        let sent = self.link.handle().publish_once(updates.to_vec());
+        let id = sent.map_err(|error| Failure::Failed(error.to_string()))?;
         loop {
             match self.link.next().await? {
                 Event::Published(published) if published.id == id => return Ok(Ok(())),

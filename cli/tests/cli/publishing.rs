@@ -2,9 +2,14 @@
 
 use std::process::Stdio;
 
-use tickcast_server_testkit::Program;
+use tickcast_protocol::codec::Encoding;
+use tickcast_server_testkit::{
+    Program,
+    proxy::{Harm, Moment, Part, Plan, Proxy},
+    raw::get_whole,
+};
 
-use crate::support::{end, run, run_with, signal, tickcast_at};
+use crate::support::{end, run, run_with, signal, tickcast, tickcast_at};
 
 #[tokio::test]
 async fn values_and_lines_arrive_with_their_types() {
@@ -46,6 +51,27 @@ async fn values_and_lines_arrive_with_their_types() {
         r#""lab/trade" {"trade":{"price":"1.100","size":"2"}} 7"#,
     ];
     assert_eq!(values, expected);
+}
+
+/// The answer about the publisher is cut off, and that to the first request.
+#[tokio::test]
+async fn what_was_not_answered_is_sent_again_and_is_on_the_tape_once() {
+    let server = Program::start(&["--feed", "none"]).await;
+    let harms = [Harm::Cut(Part::Nothing), Harm::Delay, Harm::End(Part::Half)];
+    let plan = Plan::from(harms.map(|harm| (Moment::Published, harm)));
+    let proxy = Proxy::start(server.address, Encoding::Bincode, plan).await;
+    let url = format!("ws://{}/ws", proxy.address);
+    let mut command = tickcast(&["pub", "a", "1", "--url", &url]);
+    let said = end(command.spawn().unwrap()).await.said(0);
+    assert!(said.ends_with("1 update published\n"), "{said}");
+    assert_eq!(proxy.left(), 0);
+    assert_eq!(server.metric("tickcast_publish_repeats_total").await, 2);
+    let history = get_whole(server.address, "/v1/history?topic=a").await;
+    let updates = history
+        .body
+        .lines()
+        .filter(|line| line.contains("\"value\""));
+    assert_eq!(updates.count(), 1, "{history:?}");
 }
 
 #[tokio::test]

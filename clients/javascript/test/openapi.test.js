@@ -191,6 +191,11 @@ test('each line of a history, and of each kind of value, is as the document says
   const message = { id: 7, updates };
   assert.equal(problems('openapi.yaml#/components/schemas/Publish', message), '');
   assert.equal(JSON.parse((await ask('plain', publish, { body: JSON.stringify(message) })).body).count, values.length);
+  const once = (number, updates) => ({ type: 'publish_once', publisher: '0dd504b1f00d0002', number, updates });
+  for (const body of [once(1, []), once(2, updates), once(2, updates)]) {
+    assert.equal(problems('openapi.yaml#/components/schemas/PublishOnce', body), '');
+    assert.equal((await ask('plain', publish, { body: JSON.stringify(body) })).status, 200);
+  }
   const back = JSON.parse((await ask('plain', latest, { query: '?filter=kinds/%23&filter=plant/%23' })).body);
   const kinds = back.updates.filter(({ topic }) => topic.startsWith('kinds/'));
   assert.deepEqual(kinds.map(({ value }) => value), values);
@@ -230,6 +235,7 @@ test('each refusal is as the document says', { timeout: TIMEOUT_MS }, async () =
     [{ body: topic('b') }, 507],
     [{ body: topic('c') }, 403],
     [{ body: '{' }, 400],
+    [{ body: JSON.stringify({ type: 'publish_once', publisher: '0dd504b1f00d0002', number: 2, updates: [] }) }, 409],
     [{ body: JSON.stringify({ topic: 'a', value: { text: 'x'.repeat(65_536) } }) }, 413],
     [{ headers: { 'content-type': 'text/plain' } }, 415],
     [{ unfinished: true }, 408],

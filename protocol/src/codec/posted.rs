@@ -1,5 +1,5 @@
-//! Updates that a program posts over HTTP, in JSON: a publish, whose `type` may be missing, or one
-//! update by itself.
+//! Updates that a program posts over HTTP, in JSON: a publish, whose `type` may be missing, a publish
+//! that comes once, or one update by itself.
 
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
@@ -9,13 +9,15 @@ use super::{
     explain,
     limits::{CLIENT_MESSAGE_MAX_BYTES, check_length},
 };
-use crate::message::{ClientMessage, Publication, Publish};
+use crate::message::{ClientMessage, Publication, Publish, PublishOnce};
 
 /// What an object is.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Posted {
     /// A publish, with or without its type.
     Publish(Publish),
+    /// A publish that may be sent again.
+    PublishOnce(PublishOnce),
     /// One update by itself.
     Update(Publication),
 }
@@ -26,7 +28,8 @@ pub fn decode_posted(bytes: &[u8]) -> Result<Posted, String> {
     match form(bytes) {
         Form::Message => match decode_client(bytes, Encoding::Json) {
             Ok(ClientMessage::Publish(publish)) => Ok(Posted::Publish(publish)),
-            Ok(_) => Err("type must be \"publish\" here, or be left out".to_owned()),
+            Ok(ClientMessage::PublishOnce(publish)) => Ok(Posted::PublishOnce(publish)),
+            Ok(_) => Err("type must be \"publish\" or \"publish_once\" here".to_owned()),
             Err(_) => Err(explain::explain_request(bytes, Encoding::Json).reason),
         },
         Form::Updates => decode(bytes, explain::explain_publish).map(Posted::Publish),
@@ -136,6 +139,21 @@ mod tests {
             let expected = Posted::Publish(Publish { id, updates });
             assert_eq!(posted(text), Ok(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn a_publish_that_comes_once_names_its_type() {
+        let text =
+            r#"{"updates":[],"type":"publish_once","publisher":"0dd504b1f00d0002","number":1}"#;
+        let expected = PublishOnce {
+            id: 0,
+            publisher: 0x0dd5_04b1_f00d_0002,
+            number: 1,
+            updates: Vec::new(),
+        };
+        assert_eq!(posted(text), Ok(Posted::PublishOnce(expected)));
+        let error = posted(&text.replace(r#""type":"publish_once","#, "")).unwrap_err();
+        assert!(error.contains("publisher is not a member"), "{error}");
     }
 
     #[test]

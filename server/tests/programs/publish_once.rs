@@ -11,7 +11,7 @@ use tickcast_protocol::{
 use tickcast_server_testkit::{
     Program,
     proxy::{Harm, Moment, Part, Plan, Proxy},
-    raw::{RawSocket, ask},
+    raw::{Answer, RawSocket, exchange, get_whole},
     soon,
     subscriber::{ENCODINGS, reading},
 };
@@ -80,10 +80,8 @@ impl OncePublisher {
 
 /// The numbers that are on the tape, with their positions.
 pub(crate) async fn on_tape(server: &Program, topic: &str) -> Vec<(f64, Position)> {
-    // HTTP/1.0 has no chunks.
     let path = format!("/v1/history?topic={topic}&limit=10000");
-    let head = format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n");
-    let answer = ask(server.address, &head).await;
+    let answer = get_whole(server.address, &path).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     let lines = answer.body.lines().map(|line| {
         let update: Value = serde_json::from_str(line).unwrap();
@@ -150,6 +148,44 @@ async fn told(socket: &mut RawSocket, id: u32, number: u64, text: Option<&str>) 
     let published = socket.json("published").await;
     assert_eq!(published["id"], id);
     published["position"].clone()
+}
+
+async fn posted(server: &Program, number: u64, text: Option<&str>) -> Answer {
+    let body = once(7, number, text).to_string();
+    let head = format!(
+        "POST /v1/publish HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    exchange(server.address, &head).await
+}
+
+/// The publishers of HTTP and of WebSockets are the same.
+#[tokio::test]
+async fn a_request_that_is_sent_again_over_http_is_on_the_tape_once() {
+    let flags = ["--feed", "none", "--publish-updates-per-s", "1000"];
+    let server = Program::start(&flags).await;
+    let refused = posted(&server, 2, Some("x")).await;
+    assert_eq!(refused.status, 409, "{refused:?}");
+    assert!(refused.body.contains("begins with number 1"), "{refused:?}");
+    let position = async |number, text| {
+        let answer = posted(&server, number, text).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let answer: Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!(answer["id"], 7);
+        answer["position"].clone()
+    };
+    assert_eq!(position(1, None).await, 0);
+    assert_eq!(position(2, Some("x")).await, 1);
+    assert_eq!(position(3, Some("y")).await, 2);
+    assert_eq!(position(2, Some("x")).await, 1);
+    let mut socket = RawSocket::open(server.address, "/ws", "").await;
+    assert_eq!(told(&mut socket, 1, 3, Some("y")).await, 2);
+    assert_eq!(told(&mut socket, 2, 4, Some("z")).await, 3);
+    assert_eq!(position(4, Some("z")).await, 3);
+    assert_eq!(server.metric("tickcast_publish_repeats_total").await, 3);
+    assert_eq!(server.metric("tickcast_publishes_too_old_total").await, 1);
+    assert_eq!(server.metric("tickcast_publishers").await, 1);
 }
 
 /// The log has the publishes with their updates.

@@ -17,7 +17,7 @@ use crate::{
     refusal::Refusal,
     stats::{LimitOf, Limited},
     totals::{TotalLimits, Totals},
-    work::{Ack, NewUpdate, Submission},
+    work::{Ack, NewUpdate, Once, Submission},
 };
 
 /// What the requests of one client share: the limits of a connection that publishes.
@@ -106,10 +106,12 @@ impl<S: Socket> Shard<S> {
         publisher: &mut Publisher,
         posting: &Posting<'_>,
         updates: Vec<Publication>,
+        once: Option<Once>,
         bytes: usize,
         now: Now,
     ) -> Result<Submission, (usize, Refusal)> {
-        let amounts = (updates.len(), bytes);
+        // One that comes once takes a place among the publishers, also without updates.
+        let amounts = (updates.len().max(once.iter().len()), bytes);
         publisher.budget.charge(amounts.0, amounts.1, now.uptime);
         for (_, used, limits) in posting.joint(self.settings.of_address) {
             used.charge_publish(&limits, amounts, now.uptime);
@@ -129,7 +131,7 @@ impl<S: Socket> Shard<S> {
                 id: Some(0),
             }),
             feed: None,
-            once: None,
+            once,
         })
     }
 

@@ -8,7 +8,7 @@ use tickcast_core::{
     settings::CoreSettings,
     shard::{Event, Posting, Publisher},
     totals::{TotalLimits, Totals},
-    work::Unpublished,
+    work::{Once, Unpublished},
 };
 use tickcast_protocol::{error::ErrorCode, message::Publication, topic::Filter, value::Value};
 
@@ -61,7 +61,7 @@ impl Bench {
         let updates = updates(&vec!["a"; topics]);
         let posted = self
             .shard
-            .post(publisher, posting, updates, bytes, self.now());
+            .post(publisher, posting, updates, None, bytes, self.now());
         assert_eq!(posted.unwrap().updates.len(), topics);
     }
 }
@@ -72,7 +72,14 @@ fn the_answer_to_a_publish_without_a_connection_is_an_event_with_its_key() {
     let now = bench.now();
     let posted = bench
         .shard
-        .post(&mut publisher, &EVERYBODY, updates(&["a", "b"]), 10, now)
+        .post(
+            &mut publisher,
+            &EVERYBODY,
+            updates(&["a", "b"]),
+            None,
+            10,
+            now,
+        )
         .unwrap();
     assert!(
         posted
@@ -93,7 +100,7 @@ fn the_answer_to_a_publish_without_a_connection_is_an_event_with_its_key() {
     let names: Vec<_> = names.iter().map(String::as_str).collect();
     let posted = bench
         .shard
-        .post(&mut publisher, &EVERYBODY, updates(&names), 10, now);
+        .post(&mut publisher, &EVERYBODY, updates(&names), None, 10, now);
     bench.sequencer.push(posted.unwrap(), now);
     bench.turn();
     let [Event::Posted(answer)] = bench.shard.take_events()[..] else {
@@ -135,10 +142,34 @@ fn a_client_that_may_not_publish_is_refused_before_and_a_topic_with_its_index() 
     ] {
         let posted = bench
             .shard
-            .post(&mut publisher, &EVERYBODY, updates(topics), 10, now);
+            .post(&mut publisher, &EVERYBODY, updates(topics), None, 10, now);
         let (at, refusal) = posted.unwrap_err();
         assert_eq!((at, refusal.code), (index, code), "{topics:?}");
     }
+}
+
+/// It takes a place among the publishers that the server knows.
+#[test]
+fn a_publish_that_comes_once_counts_as_an_update_without_one() {
+    let (bench, mut publisher) = bench(CoreSettings {
+        publish_updates_per_s: 2,
+        ..CoreSettings::default()
+    });
+    let mut number = 0;
+    while bench.posting_wait(&publisher, &EVERYBODY).is_none() {
+        number += 1;
+        let once = Some(Once {
+            publisher: 1,
+            number,
+        });
+        let posted = bench
+            .shard
+            .post(&mut publisher, &EVERYBODY, vec![], once, 0, bench.now());
+        assert_eq!(posted.unwrap().once, once);
+        assert!(number < 10, "there is a limit");
+    }
+    // The one above the limit is accepted, and paid for with a wait.
+    assert_eq!(number, 3);
 }
 
 #[test]

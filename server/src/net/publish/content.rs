@@ -4,9 +4,10 @@ use hyper::{
     HeaderMap,
     header::{CONTENT_ENCODING, CONTENT_TYPE},
 };
+use tickcast_core::work::Once;
 use tickcast_protocol::{
     codec::{Posted, decode_posted, decode_posted_update},
-    message::{Publication, RequestId},
+    message::{Publication, PublishOnce, RequestId},
 };
 
 /// Bytes of a wrong header that an answer repeats.
@@ -28,6 +29,8 @@ pub(super) struct Content {
     pub(super) id: Option<RequestId>,
     /// The updates.
     pub(super) updates: Vec<Publication>,
+    /// Whose publish it is, if it may be sent again.
+    pub(super) once: Option<Once>,
     /// Where each update stands, for what is wrong with it.
     pub(super) places: Places,
 }
@@ -85,13 +88,24 @@ impl Format {
     pub(super) fn read(self, body: &[u8]) -> Result<Content, String> {
         match self {
             Self::Json => {
-                let (id, updates, places) = match decode_posted(body)? {
-                    Posted::Publish(publish) => (publish.id, publish.updates, Places::Listed),
-                    Posted::Update(update) => (None, vec![update], Places::One),
+                let (id, updates, once, places) = match decode_posted(body)? {
+                    Posted::Publish(publish) => (publish.id, publish.updates, None, Places::Listed),
+                    Posted::PublishOnce(publish) => {
+                        let PublishOnce {
+                            id,
+                            publisher,
+                            number,
+                            updates,
+                        } = publish;
+                        let once = Once { publisher, number };
+                        (Some(id), updates, Some(once), Places::Listed)
+                    }
+                    Posted::Update(update) => (None, vec![update], None, Places::One),
                 };
                 Ok(Content {
                     id,
                     updates,
+                    once,
                     places,
                 })
             }

@@ -5,7 +5,7 @@
 //!
 //! A body is accepted as a whole or not at all, as a publish on a WebSocket is, and its answer
 //! comes when the updates are on the tape: with a log on disk, when they are as safe as its
-//! settings say.
+//! settings say. A `publish_once` that is sent again gets the answer of the first time.
 
 mod content;
 
@@ -105,12 +105,13 @@ impl Routes {
         let Content {
             id,
             updates,
+            once,
             places,
         } = content;
         let number = updates.len();
         let submission = self
             .shard
-            .with(|shard, now| shard.post(publisher, &posting, updates, body.len(), now))
+            .with(|shard, now| shard.post(publisher, &posting, updates, once, body.len(), now))
             .map_err(|(index, Refusal { code, reason })| {
                 let reason = places.name(index, &reason);
                 self.refuse_updates(Refusal::new(code, reason), None, ends)
@@ -205,6 +206,7 @@ impl Routes {
             ErrorCode::TooManyTopics => {
                 (RefusalReason::Publishes, StatusCode::INSUFFICIENT_STORAGE)
             }
+            ErrorCode::NumberTooOld => (RefusalReason::Body, StatusCode::CONFLICT),
             _ => (RefusalReason::Body, StatusCode::BAD_REQUEST),
         };
         let answer = self.gate.refuse(reason, ends, status, refusal.reason);
