@@ -1,7 +1,7 @@
 //! Measures a log on a real disk: how fast it takes strips, how long a start takes, and how long
 //! the first page of one topic takes.
 //!
-//! `cargo run --release -p tickcast-log --example measure -- DIR GIB`
+//! `cargo run --release -p tickcast-log --example measure -- DIR GIB UPDATES_PER_S`
 
 #![allow(
     clippy::print_stdout,
@@ -36,7 +36,7 @@ const SYNC_BYTES: u64 = 1024 * 1024;
 
 const START_NS: i64 = 1_767_268_800_000_000_000;
 
-fn strip(first: Position, count: u64) -> Result<Strip, Box<dyn Error>> {
+fn strip(first: Position, count: u64, interval_ns: i64) -> Result<Strip, Box<dyn Error>> {
     let mut builder = StripBuilder::new(first);
     if first == 1 {
         for id in 0..TOPICS {
@@ -50,8 +50,7 @@ fn strip(first: Position, count: u64) -> Result<Strip, Box<dyn Error>> {
             position,
             seq: position.div_ceil(u64::from(TOPICS)),
             source_time_ns: None,
-            // 100,000 updates/s
-            ingest_time_ns: START_NS + position as i64 * 10_000,
+            ingest_time_ns: START_NS + position as i64 * interval_ns,
             quality: Quality::Live,
             value: Value::Reading(position as f64 / 7.0),
         });
@@ -80,16 +79,17 @@ fn open(dir: &Path) -> Result<Log<Folder>, Box<dyn Error>> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
-    let (Some(dir), Some(gib)) = (args.next(), args.next()) else {
-        return Err("expected DIR GIB".into());
+    let (Some(dir), Some(gib), Some(rate)) = (args.next(), args.next(), args.next()) else {
+        return Err("expected DIR GIB UPDATES_PER_S".into());
     };
     let (dir, gib) = (Path::new(&dir), gib.parse::<f64>()?);
+    let interval_ns = 1_000_000_000 / rate.parse::<i64>()?;
     let mut log = open(dir)?;
     let (mut writing, mut encoding, mut longest) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
     let first = log.next();
     while (log.bytes() as f64) < gib * (1 << 30) as f64 {
         let started = Instant::now();
-        let strip = Arc::new(strip(log.next(), STRIP_UPDATES)?);
+        let strip = Arc::new(strip(log.next(), STRIP_UPDATES, interval_ns)?);
         encoding += started.elapsed();
         let started = Instant::now();
         log.write(&[strip], START_NS)?;
@@ -113,14 +113,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     drop(log);
     open(dir)?;
-    read(dir)
+    read(dir, interval_ns)
 }
 
 /// Updates of a page.
 const PAGE_UPDATES: usize = 500;
 
 /// Reads the first page of one topic, from the middle of the log on.
-fn read(dir: &Path) -> Result<(), Box<dyn Error>> {
+fn read(dir: &Path, interval_ns: i64) -> Result<(), Box<dyn Error>> {
     let started = Instant::now();
     let mut reader = Reader::open(Folder::read_only(dir))?;
     println!("opening the reader: {} ms", started.elapsed().as_millis());
@@ -128,7 +128,7 @@ fn read(dir: &Path) -> Result<(), Box<dyn Error>> {
     let question = Question {
         wanted: Wanted::Topic(Topic::new("plant/line-7/sensor-777")?),
         range: Range {
-            from_ns: START_NS + middle as i64 * 10_000,
+            from_ns: START_NS + middle as i64 * interval_ns,
             ..Range::ALL
         },
         order: Order::OldestFirst,

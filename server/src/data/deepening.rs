@@ -6,23 +6,9 @@
 
 use tickcast_core::candles::{Excerpt, OlderProgress};
 use tickcast_protocol::topic::Topic;
+use tokio::time::Instant;
 
 use super::reading::LogReads;
-
-/// Parts after which an answer ends if it has whole intervals of the log: 64 MiB, a fifth of a
-/// second. The client asks for the next page.
-const PARTS_ENOUGH: usize = 64;
-
-/// Parts that are read for one answer, at most: 1 GiB, a few seconds. Where an interval takes more,
-/// it is incomplete.
-const PARTS_MAX: usize = 1_024;
-
-/// What an answer may read.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
-    pub(super) parts_enough: usize,
-    pub(super) parts_max: usize,
-}
 
 /// An answer with what the log has of older intervals.
 #[derive(Debug, PartialEq)]
@@ -39,20 +25,6 @@ impl LogReads {
     pub(crate) async fn deepen(
         &self,
         topic: &Topic,
-        excerpt: Box<Excerpt>,
-        reads: impl FnMut() -> bool,
-    ) -> Option<Deepened> {
-        let patience = Patience {
-            parts_enough: PARTS_ENOUGH,
-            parts_max: PARTS_MAX,
-        };
-        self.deepen_within(patience, topic, excerpt, reads).await
-    }
-
-    pub(super) async fn deepen_within(
-        &self,
-        patience: Patience,
-        topic: &Topic,
         mut excerpt: Box<Excerpt>,
         mut reads: impl FnMut() -> bool,
     ) -> Option<Deepened> {
@@ -64,12 +36,18 @@ impl LogReads {
             return Some(whole(excerpt));
         }
         excerpt.begin_older();
+        let begin = Instant::now();
         let (mut after, mut parts) = (None, 0);
-        // A topic of texts has no numbers at all.
-        while !excerpt.has_enough()
-            && (parts < patience.parts_enough || excerpt.progress() == OlderProgress::Part)
-        {
-            if parts == patience.parts_max {
+        while !excerpt.has_enough() {
+            let is_enough = match excerpt.progress() {
+                OlderProgress::Whole => begin.elapsed() >= self.patience.enough,
+                OlderProgress::Part => false,
+                OlderProgress::Nothing => parts >= self.patience.empty_parts_max,
+            };
+            if is_enough {
+                break;
+            }
+            if parts == self.patience.parts_max {
                 excerpt.end_older(None);
                 let is_cut = true;
                 return Some(Deepened { excerpt, is_cut });

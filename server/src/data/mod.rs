@@ -16,7 +16,7 @@
 //! * `thread`: the log's thread
 //! * `older`: the part of an answer about candles and rows that comes from the log
 //! * `reading`: the thread that reads the log for clients
-//! * `deepening`: answers about candles and rows, as far back as the log reaches
+//! * `patience`, `deepening`: answers about candles and rows, as far back as the log reaches
 //!
 //! The crate `tickcast-log` has the files and their format. This room knows the handoff and no
 //! shard, no feed and no socket.
@@ -26,12 +26,17 @@ mod failing;
 mod following;
 mod older;
 mod opening;
+mod patience;
 mod reading;
 mod syncer;
+#[cfg(test)]
+pub(crate) mod testing;
 mod thread;
 
 pub(crate) use deepening::Deepened;
 pub(crate) use following::Following;
 pub(crate) use opening::{Opened, open};
+#[cfg(test)]
+pub(crate) use patience::Patience;
 pub(crate) use reading::{LogReads, Part, ReadingThread, Told, Window};
 pub(crate) use thread::DataThread;

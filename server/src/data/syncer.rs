@@ -46,6 +46,9 @@ struct State<F> {
     done: Option<Synced>,
     is_urgent: bool,
     is_over: bool,
+    /// How often the thread has looked for something to do.
+    #[cfg(test)]
+    looks: u64,
 }
 
 #[derive(Debug)]
@@ -77,6 +80,8 @@ impl<F: DiskFile + Send + Sync + 'static> Syncer<F> {
                 done: None,
                 is_urgent: false,
                 is_over: false,
+                #[cfg(test)]
+                looks: 0,
             }),
             offered: Condvar::new(),
             ended: Condvar::new(),
@@ -182,6 +187,10 @@ fn run<F: DiskFile>(shared: &Shared<F>) {
 fn next<F>(shared: &Shared<F>) -> Option<Pending<F>> {
     let mut state = shared.state();
     loop {
+        #[cfg(test)]
+        {
+            state.looks += 1;
+        }
         let is_now = state.is_urgent || state.is_over;
         let wait = state.pending.as_ref().map(|pending| {
             let is_due = is_now || pending.bytes >= SYNC_AFTER_BYTES;
@@ -205,5 +214,77 @@ fn next<F>(shared: &Shared<F>) -> Option<Pending<F>> {
                 waited.unwrap_or_else(PoisonError::into_inner)
             }
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tickcast_log::{Folder, Log, LogSettings, RealFile};
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::data::testing::{open_log, strip};
+
+    const MILLISECOND: Duration = Duration::from_millis(1);
+
+    /// Writes an update, and lets the thread look at it.
+    async fn write(log: &mut Log<Folder>, syncer: &Syncer<RealFile>) {
+        log.write(&[strip(log.next(), 1)], 0).unwrap();
+        let bytes = log.unsynced_bytes();
+        if let Some(unsynced) = log.unsynced().unwrap() {
+            syncer.offer(unsynced, bytes);
+        }
+        sleep(MILLISECOND).await;
+        if let Some(done) = syncer.take_done() {
+            log.take_synced(done).unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_write_wakes_the_thread_only_if_nothing_was_pending() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = open_log(folder.path(), LogSettings::default());
+        let stats = Arc::<DataStats>::default();
+        let mut syncer = Syncer::start(Arc::clone(&stats)).unwrap();
+        let writes = 200;
+        for _ in 0..writes {
+            write(&mut log, &syncer).await;
+        }
+        syncer.end();
+        // For each sync it is woken by the first write, and looks again when it is due.
+        let syncs = stats.syncs.get();
+        let looks = syncer.shared.state().looks;
+        assert!(syncs > 0 && syncs < writes / 10, "{syncs} syncs");
+        assert!(looks <= 4 * syncs + 4, "{looks} looks for {syncs} syncs");
+    }
+
+    #[test]
+    fn many_bytes_are_synced_before_their_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = open_log(folder.path(), LogSettings::default());
+        let syncer = Syncer::start(Arc::default()).unwrap();
+        let mut offer = |bytes| {
+            log.write(&[strip(log.next(), 1)], 0).unwrap();
+            let unsynced = log.unsynced().unwrap();
+            syncer.offer(unsynced.expect("it is not synced"), bytes);
+        };
+        // A busy machine may be late, but not always.
+        let mut tries = 0..100;
+        let is_early = tries.any(|_| {
+            let begin = Instant::now();
+            offer(1);
+            std::thread::park_timeout(MILLISECOND);
+            offer(SYNC_AFTER_BYTES);
+            while syncer.take_done().is_none() && begin.elapsed() < SYNC_AFTER {
+                std::thread::park_timeout(MILLISECOND);
+            }
+            let is_early = begin.elapsed() < SYNC_AFTER;
+            while !syncer.is_idle() {
+                syncer.wait(SYNC_AFTER);
+            }
+            syncer.take_done();
+            is_early
+        });
+        assert!(is_early, "each sync came when it was due");
     }
 }

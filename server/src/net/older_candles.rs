@@ -88,3 +88,94 @@ impl ShardHandle {
         Some(excerpt)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{path::Path, sync::Arc, time::Duration};
+
+    use tickcast_core::{
+        candles::{CandlesQuestion, Intervals, LongHistory, LongHistorySettings},
+        stats::ShardStats,
+    };
+    use tickcast_protocol::{
+        message::{CandleState, Epoch, Interval, Quality},
+        value::Value,
+    };
+
+    use super::*;
+    use crate::{
+        clock::Clock,
+        data::{Patience, ReadingThread, testing::write_log},
+        ingest::{Handoff, Ingest},
+    };
+
+    /// Updates of a log, one in a second: two days, and three MiB of each.
+    const UPDATES: u64 = 2 * 86_400 - 10;
+
+    /// The rows of a memory that has the last update of the log.
+    fn excerpt(interval: Interval) -> Box<Excerpt> {
+        let mut history = LongHistory::new(LongHistorySettings { bytes: 1 << 20 });
+        history.begins_at(UPDATES);
+        let now = UPDATES as i64 * 1_000_000_000;
+        history.push(0, None, &Value::Reading(1.0), Quality::Live, now);
+        let question = CandlesQuestion {
+            interval,
+            limit: 100,
+            from_ns: None,
+            before_ns: None,
+        };
+        let mut excerpt = history.excerpt(Some(0), &question, UPDATES, now);
+        while !excerpt.advance(100).1 {}
+        Box::new(excerpt)
+    }
+
+    /// The rows of an answer: their number and the state of the oldest one. Also how many answers
+    /// were counted as cut.
+    async fn deepened(
+        path: &Path,
+        interval: Interval,
+        patience: Patience,
+    ) -> (usize, CandleState, u64) {
+        let (thread, mut reads) = ReadingThread::new(path.to_owned());
+        reads.patience = patience;
+        let (clock, stats) = (Clock::start(), Arc::<ShardStats>::default());
+        let shard = Shard::new(0, Epoch(1), Arc::default(), Arc::clone(&stats));
+        let (ingest, _queue) = Ingest::new(clock);
+        let handoff = Arc::new(Handoff::new(1, 1 << 20));
+        let handle = ShardHandle::new(shard, handoff, ingest, clock, (None, None, Some(reads)));
+        let asking = async move {
+            let topic = Topic::new("a").unwrap();
+            let answer = handle.deepen(&topic, excerpt(interval), None).await;
+            answer.unwrap()
+        };
+        let (result, excerpt) = tokio::join!(thread.run(), asking);
+        result.unwrap();
+        let Intervals::Rows(rows) = excerpt.intervals(0..excerpt.len()) else {
+            panic!("they are readings");
+        };
+        (rows.len(), rows[0].state, stats.log_candles_cut.get())
+    }
+
+    #[tokio::test]
+    async fn an_answer_whose_interval_needs_more_of_the_log_than_is_read_is_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        write_log(folder.path(), UPDATES);
+        let one_part = Patience {
+            enough: Duration::ZERO,
+            parts_max: 1,
+            ..Patience::default()
+        };
+        let cut = deepened(folder.path(), Interval::Day, one_part).await;
+        assert_eq!(cut, (1, CandleState::Incomplete, 1));
+        // With more of it there is the day before, and a part has many whole minutes.
+        let all = Patience {
+            enough: Duration::from_secs(3_600),
+            ..Patience::default()
+        };
+        let days = deepened(folder.path(), Interval::Day, all).await;
+        assert_eq!((days.0, days.2), (2, 0));
+        let minutes = deepened(folder.path(), Interval::Minute, one_part).await;
+        assert!(minutes.0 > 10, "{minutes:?}");
+        assert_eq!((minutes.1, minutes.2), (CandleState::Complete, 0));
+    }
+}

@@ -95,6 +95,8 @@ pub(super) struct Turn {
     pub has_more: bool,
     /// See [`Shard::has_unsent`].
     pub has_unsent: bool,
+    /// Whether a client that comes back from the log was served.
+    pub has_served_log: bool,
     /// See [`Shard::next_due`].
     pub due: Option<Duration>,
     /// See [`Shard::quiet_until`].
@@ -225,15 +227,27 @@ impl ShardHandle {
             shard.answer_history(new.answers);
             let has_work = shard.work(now);
             let is_over = shard.is_round_over();
-            let is_behind = is_over && shard.catch_up(now);
+            let has_served_log = is_over && shard.is_log_due(now);
+            let is_behind = is_over && self.catch_up(shard, now);
             Turn {
                 is_idle,
                 has_more: !is_over || is_behind || has_work || new.more || shard.is_applying(),
                 has_unsent: shard.has_unsent(),
+                has_served_log,
                 due: shard.next_due(),
                 quiet_until: shard.quiet_until(now),
             }
         })
+    }
+
+    /// Lets clients catch up. Returns whether more can be done now.
+    fn catch_up(&self, shard: &mut Shard<Outlet>, now: Now) -> bool {
+        let begin = shard.is_log_due(now).then(|| self.clock.now().uptime);
+        let has_more = shard.catch_up(now);
+        match begin {
+            Some(begin) => shard.rest_log(self.clock.now().uptime.saturating_sub(begin), now),
+            None => has_more,
+        }
     }
 
     /// Waits until the shard has applied all strips that exist now. A client that comes from

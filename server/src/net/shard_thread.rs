@@ -285,6 +285,10 @@ async fn rounds(index: usize, handoff: &Handoff, shard: &Rc<ShardHandle>) {
         // runtime finds the readable clients; in the second it reads them.
         yield_now().await;
         yield_now().await;
+        if turn.has_served_log {
+            // Threads that bring live updates may wait for this core.
+            std::thread::yield_now();
+        }
         // After the end no wake-up comes.
         if turn.has_more || has_ended {
             continue;

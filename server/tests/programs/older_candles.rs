@@ -201,15 +201,27 @@ async fn rows_older_than_what_a_start_reads_come_from_the_log_without_a_seam() {
         let count: u64 = days.iter().map(|day| day.count).sum();
         assert_eq!(count, READINGS as u64 + u64::from(live), "{days:?}");
         assert_eq!(days[0].first, value(0));
-        let query = format!("/v1/candles?topic=a&interval=1m&before_ns={end}");
-        let answer = get(server.address, &query).await;
-        let json: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
-        let counts = json["rows"].as_array().unwrap().iter();
-        let counts: Vec<_> = counts.map(|row| row["count"].as_u64().unwrap()).collect();
-        assert_eq!(counts, [60; READINGS as usize / 60]);
+        assert_eq!(minutes(&server, end).await, [60; READINGS as usize / 60]);
         // Without the log most of them would be missing.
         assert!(server.metric("tickcast_data_candle_reads_total").await > 0);
         stop(server).await;
+    }
+}
+
+/// The number of readings in each minute up to a time, over HTTP.
+async fn minutes(server: &Program, mut before_ns: TimeNs) -> Vec<u64> {
+    let mut all = Vec::new();
+    loop {
+        let query = format!("/v1/candles?topic=a&interval=1m&before_ns={before_ns}");
+        let answer = get(server.address, &query).await;
+        let json: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+        let rows = json["rows"].as_array().unwrap();
+        let counts = rows.iter().map(|row| row["count"].as_u64().unwrap());
+        all.splice(0..0, counts);
+        if json["more"] == false {
+            return all;
+        }
+        before_ns = rows[0]["start_ns"].as_str().unwrap().parse().unwrap();
     }
 }
 

@@ -38,9 +38,9 @@ pub(super) trait Fold {
     /// Goes on after [`finish`](Self::finish) with older records, which are all there now.
     fn go_on(&mut self);
 
-    /// Leaves the older records out, of which `added` intervals are made: the oldest one may lack
-    /// some.
-    fn stop(&mut self, added: usize);
+    /// Leaves the older records out: the oldest interval may lack some. It is left out as well, or
+    /// flawed if it is the only one.
+    fn stop(&mut self);
 
     /// Whether there are older intervals than those that were wanted.
     fn has_more(&self) -> bool;
@@ -126,13 +126,10 @@ impl<S: Sum> Fold for Folding<S> {
         self.has_forgotten = false;
     }
 
-    fn stop(&mut self, added: usize) {
-        match added {
-            0 | 1 => {
-                if let Some(oldest) = self.made.front_mut() {
-                    oldest.is_flawed = true;
-                }
-            }
+    fn stop(&mut self) {
+        match self.made.len() {
+            0 => {}
+            1 => self.made[0].is_flawed = true,
             _ => {
                 self.made.pop_front();
             }

@@ -63,7 +63,7 @@ impl Excerpt {
             Seam::Time(time) => (time, None),
             Seam::Whole | Seam::Nothing => (TimeNs::MAX, None),
         };
-        self.older = Some(Box::new(Older::new(self.len(), until, clock)));
+        self.older = Some(Box::new(Older::new(until, clock)));
     }
 
     /// Adds the next older update of the topic.
@@ -86,7 +86,6 @@ impl Excerpt {
                 Sample::Number(_) => Parts::Rows(empty(&self.question)),
             };
         }
-        older.has_any = true;
         match (&mut self.parts, sample) {
             (Parts::Trades(part), Sample::Trade(sample)) => {
                 part.prepend(sample, time, older.takes_mark(time), &self.question);
@@ -105,11 +104,11 @@ impl Excerpt {
         }
     }
 
-    /// How far the older intervals are made.
+    /// How far the intervals are made: the oldest one may lack older updates.
     pub fn progress(&self) -> OlderProgress {
-        match &self.older {
-            Some(older) if !older.has_any => OlderProgress::Nothing,
-            Some(older) if self.len() < older.held + 2 => OlderProgress::Part,
+        match self.len() {
+            0 => OlderProgress::Nothing,
+            1 => OlderProgress::Part,
             _ => OlderProgress::Whole,
         }
     }
@@ -126,7 +125,6 @@ impl Excerpt {
         let Some(mut older) = self.older.take() else {
             return;
         };
-        let added = self.len().saturating_sub(older.held);
         self.complete_from = TimeNs::MIN;
         match begin_ns {
             Some(begin_ns) if !has_enough => {
@@ -140,7 +138,7 @@ impl Excerpt {
             _ => {
                 if let Some(folding) = self.parts.folding_mut() {
                     match has_enough {
-                        false => folding.stop(added),
+                        false => folding.stop(),
                         true => folding.finish(),
                     }
                 }

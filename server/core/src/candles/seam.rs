@@ -35,24 +35,20 @@ pub struct OlderRange {
     pub to_ns: TimeNs,
 }
 
-/// How far older intervals are made.
+/// How far the intervals of an answer are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OlderProgress {
-    /// No update counts so far.
+    /// There is none, and no update counts so far.
     Nothing,
-    /// No older interval is whole.
+    /// There is one, which may lack older updates.
     Part,
-    /// At least one of them is.
+    /// At least one is whole.
     Whole,
 }
 
 /// The older part of an answer, while it is made.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Older {
-    /// Number of intervals that memory has.
-    pub(super) held: usize,
-    /// Whether an update counts in an older interval, or in one that memory has a part of.
-    pub(super) has_any: bool,
     /// Updates from this time on are in memory.
     pub(super) until: TimeNs,
     /// The seq of the last update, which is newer than the next one.
@@ -67,11 +63,9 @@ pub(super) struct Older {
 }
 
 impl Older {
-    /// One to which nothing is added. Memory has some intervals, and all updates from `until` on.
-    pub(super) fn new(held: usize, until: TimeNs, clock: Option<TimeNs>) -> Self {
+    /// One to which nothing is added. Memory has all updates from `until` on.
+    pub(super) fn new(until: TimeNs, clock: Option<TimeNs>) -> Self {
         Self {
-            held,
-            has_any: false,
             until,
             newer: None,
             clock,

@@ -1,10 +1,12 @@
 //! Catching up: subscriptions that are behind get one frame at a time, within a budget, so that
 //! they do not delay the live ones.
 
+use std::time::Duration;
+
 use super::{
     Shard,
     age::age_ms,
-    behind::{Allowance, CATCH_UP_FRAME_MAX_BYTES, Step},
+    behind::{Allowance, CATCH_UP_FRAME_MAX_BYTES, CATCH_UP_FRAME_MIN_BYTES, FromLog, Step},
     connection::{SentAge, WaitingForLog},
     keys::{ConnectionKey, SubscriptionKey},
     output::Flushed,
@@ -51,8 +53,9 @@ impl<S: Socket> Shard<S> {
         connection.output.is_blocked()
     }
 
-    /// Lets connections that are behind catch up, within a budget. Returns whether more work can be
-    /// done now.
+    /// Lets connections that are behind catch up, within a budget. A connection that comes back
+    /// from the log is sent a frame if one is [due](Self::is_log_due). Returns whether more work
+    /// can be done now.
     pub fn catch_up(&mut self, now: Now) -> bool {
         let mut allowance = Allowance {
             updates: CATCH_UP_BUDGET_UPDATES,
@@ -61,6 +64,7 @@ impl<S: Socket> Shard<S> {
         if let Some(log) = &mut self.log {
             log.set_uptime(now.uptime);
         }
+        self.catch_up_from_log(&mut allowance, now);
         let mut bytes = 0;
         for _ in 0..self.catching_up.len() {
             if allowance.updates == 0 || bytes >= CATCH_UP_BUDGET_BYTES {
@@ -76,15 +80,59 @@ impl<S: Socket> Shard<S> {
             if connection.output.is_blocked() {
                 continue;
             }
-            bytes += self.catch_up_connection(key, &mut allowance, now);
-            if self.connections[key.slot].line_up_to_catch_up() {
-                self.catching_up.push_back(key);
+            if connection.catching_up.is_from_log {
+                connection.catching_up.is_in_line = true;
+                self.log_pace.line_up(key);
+                continue;
             }
+            bytes += self.catch_up_connection(key, &mut allowance, now);
+            self.line_up_again(key);
         }
         let steps = CATCH_UP_BUDGET_UPDATES - allowance.updates;
         self.stats.steps.add(steps as u64);
         self.read_log();
-        !self.catching_up.is_empty()
+        !self.catching_up.is_empty() || self.is_log_due(now)
+    }
+
+    /// Serves the first connection that comes back from the log and is due.
+    fn catch_up_from_log(&mut self, allowance: &mut Allowance, now: Now) {
+        while let Some(key) = self.log_pace.take(now.uptime) {
+            let Some(connection) = self.connections.get(key) else {
+                continue;
+            };
+            connection.catching_up.is_in_line = false;
+            if connection.output.is_blocked() {
+                continue;
+            }
+            self.catch_up_connection(key, allowance, now);
+            self.line_up_again(key);
+            return;
+        }
+    }
+
+    /// Queues a connection again that has more to catch up with.
+    fn line_up_again(&mut self, key: ConnectionKey) {
+        let connection = &mut self.connections[key.slot];
+        if connection.line_up_to_catch_up() {
+            match connection.catching_up.is_from_log {
+                true => self.log_pace.line_up(key),
+                false => self.catching_up.push_back(key),
+            }
+        }
+    }
+
+    /// Whether [`catch_up`](Self::catch_up) serves a connection that comes back from the log now.
+    /// What that took is to be [told](Self::rest_log).
+    pub fn is_log_due(&self, now: Now) -> bool {
+        self.log_pace.is_due(now.uptime)
+    }
+
+    /// Lets the connections that come back from the log rest, after one of them was served at `now`
+    /// for a time: live ones come first. Returns whether [`catch_up`](Self::catch_up) has more work
+    /// that can be done now.
+    pub fn rest_log(&mut self, elapsed: Duration, now: Now) -> bool {
+        self.log_pace.served(elapsed, now.uptime);
+        self.has_catching_up() || self.is_log_due(now)
     }
 
     /// Sends one connection about one frame, in one write.
@@ -97,6 +145,10 @@ impl<S: Socket> Shard<S> {
         let mut bytes = 0;
         let catching_up = &self.connections[key.slot].catching_up;
         allowance.frame_bytes = catching_up.frame_bytes;
+        if catching_up.is_from_log && self.log_pace.gives_way() {
+            // A live update waits for one frame at most.
+            allowance.frame_bytes = allowance.frame_bytes.min(CATCH_UP_FRAME_MIN_BYTES);
+        }
         for _ in 0..catching_up.subscriptions.len() {
             if bytes >= allowance.frame_bytes || allowance.updates == 0 {
                 break;
@@ -109,6 +161,7 @@ impl<S: Socket> Shard<S> {
         }
         self.flush(key.slot, 0, now);
         let connection = &mut self.connections[key.slot];
+        connection.catching_up.is_from_log &= !connection.catching_up.is_done();
         if !connection.output.is_blocked() {
             connection.lengthen_frames();
         }
@@ -135,7 +188,9 @@ impl<S: Socket> Shard<S> {
             let slot = subscription.connection.slot;
             let connection = &mut self.connections[slot];
             let log = self.log.as_mut();
-            match behind.step(channel, &mut self.topics, &self.tape, log, allowance) {
+            let step = behind.step(channel, &mut self.topics, &self.tape, log, allowance);
+            connection.catching_up.is_from_log |= behind.log == FromLog::Read;
+            match step {
                 Step::Frame {
                     frame,
                     updates,
@@ -220,7 +275,7 @@ impl<S: Socket> Shard<S> {
         }
     }
 
-    /// Whether [`catch_up`](Self::catch_up) has work to do.
+    /// Whether [`catch_up`](Self::catch_up) has work to do that does not wait until it is due.
     pub fn has_catching_up(&self) -> bool {
         !self.catching_up.is_empty()
     }

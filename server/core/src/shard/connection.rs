@@ -109,8 +109,10 @@ impl<S: Socket> Connection<S> {
 pub(super) struct CatchingUp {
     /// Subscriptions that have work to do.
     pub(super) subscriptions: VecDeque<SubscriptionKey>,
-    /// Whether the connection is in the shard's queue for catching up.
+    /// Whether the connection is in one of the shard's queues for catching up.
     pub(super) is_in_line: bool,
+    /// Whether it comes back from the log: it gives way to others until it is live.
+    pub(super) is_from_log: bool,
     /// Maximum length of the next frame, in bytes.
     pub(super) frame_bytes: usize,
     /// The age of what the last frame with updates brought.
@@ -163,6 +165,7 @@ impl Default for CatchingUp {
         Self {
             subscriptions: VecDeque::new(),
             is_in_line: false,
+            is_from_log: false,
             frame_bytes: UNSENT_START_BYTES as usize,
             sent_age: None,
             log: None,

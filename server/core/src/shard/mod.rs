@@ -27,6 +27,7 @@
 //! | `count_walk` | how many updates a channel had up to a position |
 //! | `statuses`, `status_cursor` | status changes, and how far each subscriber knows them |
 //! | `log_windows` | what was read of the log, for those that the tape has left behind |
+//! | `log_pace` | their part of the shard's time |
 //! | `subscription`, `behind` | a cursor into a channel, live or behind |
 //! | `latest_frame` | a frame of latest values for a subscription that is behind |
 //! | `connection`, `joint`, `output`, `rounds` | a client's state, its unsent frames, the order of writes |
@@ -70,6 +71,7 @@ mod statuses;
 
 mod behind;
 mod latest_frame;
+mod log_pace;
 mod log_windows;
 mod subscription;
 
@@ -114,6 +116,7 @@ use self::{
     channels::Channels,
     connection::Connections,
     keys::{Keyed, SubscriptionKey},
+    log_pace::LogPace,
     log_windows::LogWindows,
     rounds::Rounds,
     statuses::Statuses,
@@ -196,6 +199,8 @@ pub struct Shard<S> {
     catching_up: VecDeque<ConnectionKey>,
     /// What was read of the log, if there is one.
     log: Option<LogWindows>,
+    /// Connections that come back from it, queued as well.
+    log_pace: LogPace,
     slices: Slices,
     slice_max_steps: usize,
     turn_max_steps: usize,
@@ -232,6 +237,7 @@ impl<S: Socket> Shard<S> {
             statuses: Statuses::default(),
             catching_up: VecDeque::new(),
             log: None,
+            log_pace: LogPace::default(),
             slices: Slices::default(),
             slice_max_steps: SLICE_MAX_STEPS,
             turn_max_steps: TURN_MAX_STEPS,
@@ -334,10 +340,14 @@ impl<S: Socket> Shard<S> {
         self.is_applying() || !self.rounds.is_line_empty() || !self.rounds.touched.is_empty()
     }
 
-    /// Uptime at which [`turn`](Self::turn) and [`work`](Self::work) must be called even if no
-    /// strip arrives.
+    /// Uptime at which [`turn`](Self::turn), [`work`](Self::work) and
+    /// [`catch_up`](Self::catch_up) must be called even if no strip arrives.
     pub fn next_due(&self) -> Option<Duration> {
-        let dues = [self.rounds.next_due(), self.slices.next_due()];
+        let dues = [
+            self.rounds.next_due(),
+            self.slices.next_due(),
+            self.log_pace.next_due(),
+        ];
         dues.into_iter().flatten().min()
     }
 

@@ -124,6 +124,9 @@ impl<S: Socket> Shard<S> {
         }
         if let Close::Closed(closed) = close {
             let live = channel.live.len() as u64;
+            if live > 0 {
+                self.log_pace.note_live();
+            }
             self.stats.batches.add(live);
             self.stats.deliveries.add(live * closed.updates);
             self.stats.conflated.add(live * closed.conflated);

@@ -172,6 +172,62 @@ fn a_client_that_is_blocked_for_long_gets_everything_when_it_reads_again() {
     }
 }
 
+/// Live updates are sent, and the first client of the log is served for a time if it is due.
+/// Returns how many updates each client has got.
+fn serve_first(bench: &mut Bench, clients: &[Client], elapsed: Duration) -> Vec<usize> {
+    let now = bench.now();
+    publish(bench, 1);
+    let is_due = bench.shard.is_log_due(now);
+    bench.shard.catch_up(now);
+    if is_due {
+        bench.shard.rest_log(elapsed, now);
+    }
+    let got = clients.iter().map(|client| positions(client).len());
+    got.collect()
+}
+
+#[test]
+fn clients_that_come_back_from_the_log_rest_while_live_ones_are_served() {
+    const MILLISECOND: Duration = Duration::from_millis(1);
+    let mut bench = bench();
+    let live = bench.reader(Encoding::Json);
+    bench.subscribe(&live, "#", EVERY, None);
+    bench.settle();
+    publish(&mut bench, 400);
+    let clients = [7, 8].map(|position| resume(&mut bench, "#", position, position));
+    bench.settle();
+    for from in bench.reads() {
+        bench.answer_read(from, 380);
+    }
+    // They find out in this call that the log has what they lack.
+    let now = bench.now();
+    assert!(bench.shard.catch_up(now));
+    positions(&live);
+    let mut got = [0, 0];
+    for first in [0, 1, 0] {
+        let counts = serve_first(&mut bench, &clients, 10 * MILLISECOND);
+        assert!(counts[first] > 0 && counts[1 - first] == 0, "{counts:?}");
+        got[first] += counts[first];
+        assert_eq!(positions(&live).len(), UPDATES as usize);
+        // Two of them have two twenty-fifths of the time.
+        let due = bench.shard.next_due().unwrap();
+        while bench.now().uptime < due {
+            assert_eq!(serve_first(&mut bench, &clients, MILLISECOND), [0, 0]);
+            assert_eq!(positions(&live).len(), UPDATES as usize);
+            bench.pass(MILLISECOND);
+        }
+    }
+    assert_eq!(bench.now().uptime, 3 * 125 * MILLISECOND);
+    bench.read_log(380);
+    for (client, got) in clients.iter().zip(got) {
+        let left = positions(client);
+        let last = bench.shard.position();
+        assert_eq!(left.last(), Some(&last));
+        assert_eq!(left.len(), (last - left[0] + 1) as usize);
+        assert!(got > 0);
+    }
+}
+
 #[test]
 fn without_a_log_nothing_is_asked_and_the_gap_comes_at_once() {
     let settings = CoreSettings {

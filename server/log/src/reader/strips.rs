@@ -27,12 +27,17 @@ pub struct Strips {
 
 impl<D: Disk> Reader<D> {
     /// Reads strips from a position on, until they have as many bytes. There is at least one,
-    /// unless the log ends there.
+    /// unless the log ends there. `on` is called with each of them when it is read.
     ///
     /// # Errors
     ///
     /// If a file cannot be read. A file that retention has removed is told as missing.
-    pub fn strips(&mut self, from: Position, max_bytes: usize) -> Result<Strips, OpenError> {
+    pub fn strips(
+        &mut self,
+        from: Position,
+        max_bytes: usize,
+        mut on: impl FnMut(&Strip),
+    ) -> Result<Strips, OpenError> {
         let mut found = Strips {
             next: from.max(1),
             ..Strips::default()
@@ -49,7 +54,7 @@ impl<D: Disk> Reader<D> {
                 continue;
             };
             found.skip_to(first);
-            match found.read(content, number, max_bytes, &mut bytes) {
+            match found.read(content, number, (max_bytes, &mut bytes), &mut on) {
                 Ok(true) => found.skip_to(end),
                 Ok(false) => {}
                 Err(error) if error.is_gone() => self.catalog.forget(number),
@@ -65,8 +70,8 @@ impl Strips {
         &mut self,
         content: Content<'_, F>,
         number: u64,
-        max_bytes: usize,
-        bytes: &mut usize,
+        (max_bytes, bytes): (usize, &mut usize),
+        on: &mut impl FnMut(&Strip),
     ) -> Result<bool, OpenError> {
         let blocks = content.blocks();
         let begin = blocks.partition_point(|block| block.first <= self.next);
@@ -79,6 +84,7 @@ impl Strips {
                     self.skip_to(strip.first());
                     self.next = strip.end();
                     *bytes += strip.len_bytes();
+                    on(&strip);
                     self.strips.push(strip);
                 }
                 *bytes < max_bytes

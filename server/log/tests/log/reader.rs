@@ -250,7 +250,11 @@ proptest! {
         let mut reader = written.reader();
         let (mut next, mut found) = (from, Vec::new());
         loop {
-            let some = reader.strips(next, max_bytes).unwrap();
+            let mut told = 0;
+            let some = reader.strips(next, max_bytes, |strip| told += strip.len());
+            let some = some.unwrap();
+            let all = some.strips.iter().map(|strip| strip.len());
+            assert_eq!(told, all.sum::<usize>());
             prop_assert_eq!(some.missing, vec![]);
             let bytes: usize = some.strips.iter().rev().skip(1).map(Strip::len_bytes).sum();
             prop_assert!(bytes < max_bytes);

@@ -1,59 +1,18 @@
-use std::{path::Path, sync::Arc};
-
-use tickcast_core::{
-    candles::{CandlesQuestion, Intervals, LongHistory, LongHistorySettings},
-    tape::StripBuilder,
-};
-use tickcast_log::{GoesOn, Log, LogSettings, Opening, Range, Wanted};
+use tickcast_core::candles::{CandlesQuestion, Intervals, LongHistory, LongHistorySettings};
+use tickcast_log::{LogSettings, Range, Wanted};
 use tickcast_protocol::{
-    message::{CandleState, Epoch, Interval, Quality, TopicInfo, Update},
+    message::{CandleState, Interval, Quality},
     topic::Filter,
     value::Value,
 };
 
 use super::*;
-
-/// Ten updates, each of a second.
-fn write_log(path: &Path) {
-    open_log(path, LogSettings::default())
-        .write(&[strip(1, 10)], 0)
-        .unwrap();
-}
-
-fn open_log(path: &Path, settings: LogSettings) -> Log<Folder> {
-    let opening = Opening {
-        boot_id: [1; 16],
-        goes_on: GoesOn::IfWhole,
-        new_epoch: Epoch(7),
-        now_ns: 0,
-    };
-    let folder = Folder::lock(path).unwrap();
-    Log::open(folder, settings, opening).unwrap().0
-}
-
-fn strip(first: Position, count: u64) -> Arc<Strip> {
-    let mut builder = StripBuilder::new(first);
-    if first == 1 {
-        builder.introduce(TopicInfo::new(0, Topic::new("a").unwrap()));
-    }
-    for position in first..first + count {
-        builder.push(&Update {
-            topic: 0,
-            position,
-            seq: position,
-            source_time_ns: None,
-            ingest_time_ns: position as i64 * 1_000_000_000,
-            quality: Quality::Live,
-            value: Value::Reading(1.0),
-        });
-    }
-    Arc::new(builder.build())
-}
+use crate::data::testing::{open_log, strip, write_log};
 
 #[tokio::test]
 async fn what_was_delivered_and_is_not_in_the_log_is_told_as_missing() {
     let folder = tempfile::tempdir().unwrap();
-    write_log(folder.path());
+    write_log(folder.path(), 10);
     let (thread, reads) = ReadingThread::new(folder.path().to_owned());
     let asking = async {
         let ask = async |order, to_ns, after| {
@@ -104,7 +63,7 @@ async fn a_log_that_cannot_be_read_is_an_error_of_the_answer_alone() {
     let asking = async {
         let error = reads.part(&question, None, 100).await.unwrap_err();
         assert!(error.contains("the log cannot be read"), "{error}");
-        write_log(&path);
+        write_log(&path, 10);
         let part = reads.part(&question, None, 100).await.unwrap();
         assert_eq!(part.told.len(), 10);
         drop(reads);
@@ -156,7 +115,7 @@ async fn rows_that_memory_lacks_come_from_the_log_while_they_are_wanted() {
         let mut expected = [CandleState::Complete; 3];
         expected[0] = CandleState::Incomplete;
         assert_eq!(states(&memory), expected);
-        write_log(&path);
+        write_log(&path, 10);
         assert_eq!(
             reads.deepen(&topic, excerpt_of_memory(), || false).await,
             None
@@ -185,7 +144,7 @@ async fn rows_that_memory_lacks_come_from_the_log_while_they_are_wanted() {
 #[tokio::test]
 async fn a_window_has_what_follows_a_position_up_to_the_tape() {
     let folder = tempfile::tempdir().unwrap();
-    write_log(folder.path());
+    write_log(folder.path(), 10);
     let (thread, reads) = ReadingThread::new(folder.path().to_owned());
     let asking = async {
         let ask = async |from, until| {

@@ -278,7 +278,7 @@ fn an_answer_that_ends_before_an_interval_is_whole_marks_it_and_the_next_page_go
     let range = excerpt.older().expect("memory has a part");
     assert_eq!(range.to, 290);
     excerpt.begin_older();
-    assert_eq!(excerpt.progress(), OlderProgress::Nothing);
+    assert_eq!(excerpt.progress(), OlderProgress::Part);
     for update in log.updates[270..290].iter().rev() {
         excerpt.push_older(update);
     }
@@ -296,6 +296,35 @@ fn an_answer_that_ends_before_an_interval_is_whole_marks_it_and_the_next_page_go
     let (page, more) = log.ask(&mut some, 0, &question, (now, 1_000));
     let told: Vec<_> = page.iter().map(|it| (it.count(), it.state())).collect();
     assert_eq!((told, more), (vec![(60, CandleState::Complete); 4], false));
+}
+
+#[test]
+fn an_answer_may_end_with_what_memory_has_and_the_next_page_begins_with_its_oldest_interval() {
+    let log = seconds(300);
+    let now = START + 300 * SECOND;
+    let mut some = log.history(kept(64 << 20), 150);
+    let mut excerpt = some.excerpt(Some(0), &question(Interval::Minute, 10), 300, now);
+    while !excerpt.advance(100).1 {}
+    excerpt.begin_older();
+    assert_eq!(excerpt.progress(), OlderProgress::Whole);
+    excerpt.end_older(None);
+    let told = |page: &[Found]| {
+        let told = page.iter().map(|it| (it.count(), it.state()));
+        told.collect::<Vec<_>>()
+    };
+    let page = found(&excerpt);
+    assert_eq!(told(&page), [(60, CandleState::Complete); 2]);
+    assert!(excerpt.has_more());
+    let question = CandlesQuestion {
+        before_ns: Some(page[0].start()),
+        ..question(Interval::Minute, 10)
+    };
+    // Memory has a half of the minute.
+    let (page, more) = log.ask(&mut some, 0, &question, (now, 1_000));
+    assert_eq!(
+        (told(&page), more),
+        (vec![(60, CandleState::Complete); 3], false)
+    );
 }
 
 #[test]
