@@ -119,7 +119,10 @@ impl Beginning {
             match data.data.as_ref().zip(data_task) {
                 Some((path, task)) => {
                     let tape_bytes = server.tape_bytes;
-                    let opened = data::open(path, data, tape_bytes, &mut sequencer, shared.clock);
+                    let feeds = shared.metrics.feeds.iter().map(|feed| &*feed.name);
+                    let feeds: Vec<_> = feeds.collect();
+                    let of_server = (&feeds[..], shared.clock);
+                    let opened = data::open(path, data, tape_bytes, &mut sequencer, of_server);
                     let opened = opened.map_err(|reason| StartError::data(path, reason))?;
                     Kind::Logged(Box::new((sequencer, opened, task)))
                 }

@@ -15,7 +15,10 @@ use tickcast_protocol::{
     message::{EndedEpoch, Position, Seq, Status, TimeNs, TopicInfo},
 };
 
-use crate::tape::{STRIP_MAX_BYTES, Strip, StripBuilder};
+use crate::{
+    candles::FeedSpans,
+    tape::{STRIP_MAX_BYTES, Strip, StripBuilder},
+};
 
 /// What is known about one topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +71,8 @@ pub struct Restored {
     pub continues: Vec<EndedEpoch>,
     /// When no server ran: from one time up to another, oldest first.
     pub outages: Vec<(TimeNs, TimeNs)>,
+    /// When updates of each feed were missing.
+    pub feeds: Vec<FeedSpans>,
 }
 
 /// Makes strips of the newest updates, within a bound on their cost.
@@ -127,6 +132,7 @@ impl Collector {
             next,
             continues,
             outages: Vec::new(),
+            feeds: Vec::new(),
         }
     }
 

@@ -72,7 +72,8 @@ pub use error::{LogError, OpenError};
 pub use flaw::Flaw;
 pub use following::Relation;
 pub use format::{
-    BODY_MAX_BYTES, HeaderFlaw, LINEAGE_MAX, Outage, Times, TopicState, Topics, VERSION,
+    BODY_MAX_BYTES, FeedOutages, HeaderFlaw, LINEAGE_MAX, Outage, Times, TopicState, Topics,
+    VERSION,
 };
 pub use log::Log;
 pub use opening::{GoesOn, Opening};

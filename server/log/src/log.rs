@@ -13,7 +13,8 @@ use crate::{
     disk::Disk,
     error::{LogError, OpenError},
     format::{
-        Kind, Name, Outage, RecordHeader, Session, Times, Topics, append_record, append_strip,
+        FeedOutages, Kind, Name, Outage, RecordHeader, Session, Times, Topics, append_record,
+        append_strip,
     },
     opening::{GoesOn, Opening},
     outcome::{Continuity, LogSettings, Recovery, Refusal, Removed, WriteFailure},
@@ -34,6 +35,8 @@ pub struct Log<D: Disk> {
     pub(crate) settings: LogSettings,
     pub(crate) epoch: Epoch,
     pub(crate) session: Session,
+    /// When feeds were down.
+    pub(crate) feeds: Vec<FeedOutages>,
     pub(crate) segments: VecDeque<Segment>,
     /// `None` until the next segment is made.
     pub(crate) active: Option<Active<D::File>>,
@@ -78,6 +81,7 @@ impl<D: Disk> Log<D> {
             outages: Vec::new(),
         };
         let (mut epoch, mut next, mut topics) = (opening.new_epoch, 1, Topics::default());
+        let mut feeds = Vec::new();
         let mut continuity = Continuity::New;
         if let Some(last) = last {
             let is_same_boot = last.session.boot_id == opening.boot_id;
@@ -107,7 +111,7 @@ impl<D: Disk> Log<D> {
                 continuity = Continuity::Follows(ended);
             }
             session.set_continues(&continues);
-            (next, topics) = (last.next, last.topics);
+            (next, topics, feeds) = (last.next, last.topics, last.feeds);
         } else if let Some(segment) = segments.last() {
             // Positions never go back, even if nothing else is known.
             next = segment.end;
@@ -117,6 +121,7 @@ impl<D: Disk> Log<D> {
             settings,
             epoch,
             session,
+            feeds,
             segments: segments.into(),
             active,
             next_number,
@@ -161,6 +166,12 @@ impl<D: Disk> Log<D> {
     /// The times without a server up to the start of this one, oldest first.
     pub fn outages(&self) -> &[Outage] {
         &self.session.outages
+    }
+
+    /// When each feed was down or has lost updates. Those of a feed that was down at the end have
+    /// no end yet.
+    pub fn feeds(&self) -> &[FeedOutages] {
+        &self.feeds
     }
 
     /// The position of the next update.
@@ -387,6 +398,23 @@ impl<D: Disk> Log<D> {
             removed.extend(self.segments.pop_front().map(|segment| Removed { segment }));
         }
         (removed, None)
+    }
+
+    /// Remembers when feeds were down. It replaces what was remembered before.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses something. What could not be written is in the next segment.
+    pub fn note_feeds(&mut self, feeds: Vec<FeedOutages>, now_ns: TimeNs) -> Result<(), LogError> {
+        self.feeds = feeds;
+        self.make_room(now_ns)?;
+        let mut record = Vec::new();
+        self.append_feeds(now_ns, &mut record)?;
+        if let Some(active) = &mut self.active {
+            write_whole(active, &record)?;
+            self.written_bytes += record.len() as u64;
+        }
+        Ok(())
     }
 
     /// Marks a clean end, and waits for the disk.

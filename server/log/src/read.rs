@@ -203,7 +203,11 @@ impl<On: FnMut(Entry<'_>)> Reading<'_, On> {
                     let name = self.name;
                     (self.on)(Entry::Flaw { name, offset, flaw });
                 }
-                Event::Session(_) | Event::Topics | Event::End | Event::Index(_) => {}
+                Event::Session(_)
+                | Event::Feeds(_)
+                | Event::Topics
+                | Event::End
+                | Event::Index(_) => {}
             },
         );
         let stop = stop.map_err(OpenError::io(format!("reading {}", self.name)))?;

@@ -12,8 +12,8 @@ use crate::{
     error::OpenError,
     flaw::Flaw,
     format::{
-        HeaderError, HeaderFlaw, Name, SESSION_MAX_BYTES, SegmentHeader, Session, TRAILER_BYTES,
-        Topics, Trailer,
+        FeedOutages, HeaderError, HeaderFlaw, Name, SESSION_MAX_BYTES, SegmentHeader, Session,
+        TRAILER_BYTES, Topics, Trailer,
     },
     opening::Opening,
     records::Records,
@@ -56,6 +56,7 @@ pub(crate) struct Last {
     /// Whether the server has ended in order, and nothing was cut.
     pub(crate) is_clean: bool,
     pub(crate) next: Position,
+    pub(crate) feeds: Vec<FeedOutages>,
     pub(crate) topics: Topics,
 }
 
@@ -71,6 +72,7 @@ impl Last {
             session: walked.session?,
             end_ns: newest.map(|times| times.max_ns),
             next: walked.next,
+            feeds: walked.feeds,
             topics: walked.topics,
         })
     }

@@ -10,7 +10,7 @@ use crate::{
     error::LogError,
     format::{
         IndexBuilder, Kind, Name, RecordHeader, SEGMENT_HEADER_BYTES, SegmentHeader, Trailer,
-        append_record, append_topics,
+        append_feeds, append_record, append_topics,
     },
     log::Log,
     outcome::Refusal,
@@ -48,6 +48,7 @@ impl<D: Disk> Log<D> {
         let session = RecordHeader::new(Kind::Session, self.epoch, self.next, now_ns);
         append_record(session, &mut bytes, |out| self.session.append(out))
             .ok_or(LogError::TooLong(self.next))?;
+        self.append_feeds(now_ns, &mut bytes)?;
         append_topics(&self.topics, self.epoch, self.next, now_ns, &mut bytes)
             .ok_or(LogError::TooLong(self.next))?;
         let len = self.target_bytes().max(bytes.len() as u64);
@@ -75,6 +76,16 @@ impl<D: Disk> Log<D> {
         self.active = Some(active);
         self.next_number = number + 1;
         Ok(())
+    }
+
+    /// Appends what is known about feeds, if there is anything.
+    pub(crate) fn append_feeds(&self, now_ns: TimeNs, out: &mut Vec<u8>) -> Result<(), LogError> {
+        if self.feeds.is_empty() {
+            return Ok(());
+        }
+        let header = RecordHeader::new(Kind::Feeds, self.epoch, self.next, now_ns);
+        let appended = append_record(header, out, |out| append_feeds(&self.feeds, out));
+        appended.map(|_| ()).ok_or(LogError::TooLong(self.next))
     }
 
     /// Closes the last segment: appends its index, and waits for the disk.

@@ -11,8 +11,8 @@ use crate::{
     disk::DiskFile,
     flaw::Flaw,
     format::{
-        Index, IndexBuilder, Kind, RecordHeader, SEGMENT_HEADER_BYTES, Session, StripBody, Topics,
-        parse_topics,
+        FeedOutages, Index, IndexBuilder, Kind, RecordHeader, SEGMENT_HEADER_BYTES, Session,
+        StripBody, Topics, parse_feeds, parse_topics,
     },
     records::{Found, Records},
 };
@@ -37,6 +37,8 @@ enum Stage {
 pub(crate) enum Event<'a> {
     /// The start of a server.
     Session(&'a Session),
+    /// When feeds were down.
+    Feeds(&'a [FeedOutages]),
     /// A part of the topics.
     Topics,
     /// A strip, with the heads of its updates and their bytes.
@@ -86,6 +88,8 @@ pub(crate) struct Walked {
     pub(crate) epoch: Option<Epoch>,
     /// The position of the next update.
     pub(crate) next: Position,
+    /// When feeds were down.
+    pub(crate) feeds: Vec<FeedOutages>,
     /// The topics after the last strip.
     pub(crate) topics: Topics,
     /// The index of the strips so far.
@@ -100,6 +104,7 @@ impl Walked {
             session: None,
             epoch: None,
             next: first,
+            feeds: Vec::new(),
             topics: Topics::default(),
             index: IndexBuilder::new(first),
         }
@@ -143,6 +148,7 @@ impl Walked {
         let is_in_order = match header.kind {
             Kind::Session => matches!(self.stage, Stage::Session | Stage::Strips | Stage::Ended),
             Kind::Topics => self.stage == Stage::Topics,
+            Kind::Feeds => matches!(self.stage, Stage::Topics | Stage::Strips),
             Kind::Strip | Kind::End => self.stage == Stage::Strips,
             Kind::Index => self.stage == Stage::Strips,
         };
@@ -171,6 +177,10 @@ impl Walked {
                 };
                 let session = self.session.insert(session);
                 Ok(on(header, Event::Session(session)))
+            }
+            Kind::Feeds => {
+                self.feeds = parse_feeds(body).ok_or_else(|| unreadable("the feeds' outages"))?;
+                Ok(on(header, Event::Feeds(&self.feeds)))
             }
             Kind::Topics => {
                 parse_topics(header, body, &mut self.topics).map_err(Flaw::Content)?;

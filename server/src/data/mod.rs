@@ -13,6 +13,7 @@
 //! * `following`: the same for a node of a cluster
 //! * `syncer`: the thread that waits for the disk
 //! * `failing`: what is done while the log cannot be written
+//! * `feeds`: when updates of feeds are missing
 //! * `thread`: the log's thread
 //! * `older`: the part of an answer about candles and rows that comes from the log
 //! * `reading`: the thread that reads the log for clients
@@ -23,6 +24,7 @@
 
 mod deepening;
 mod failing;
+mod feeds;
 mod following;
 mod older;
 mod opening;

@@ -15,6 +15,7 @@ use tickcast_protocol::{
     message::{Epoch, Position},
 };
 
+use super::feeds::{self, Known};
 use crate::{clock::Clock, settings::data::DataSettings};
 
 /// Bytes from the end of the log that are read for the tape and the histories, rounded up to whole
@@ -29,7 +30,8 @@ pub(crate) struct Opened {
     pub(crate) restored: Arc<Restored>,
 }
 
-/// Opens the log of a folder, and fills the histories of the sequencer.
+/// Opens the log of a folder, and fills the histories of the sequencer. `feeds` are the names of
+/// the feeds in the settings.
 ///
 /// # Errors
 ///
@@ -39,9 +41,10 @@ pub(crate) fn open(
     settings: &DataSettings,
     tape_bytes: usize,
     sequencer: &mut Sequencer,
-    clock: Clock,
+    (feeds, clock): (&[&str], Clock),
 ) -> Result<Opened, String> {
-    open_in(path, settings, boot_id(), tape_bytes, sequencer, clock)
+    let of_server = (feeds, clock);
+    open_in(path, settings, boot_id(), tape_bytes, sequencer, of_server)
 }
 
 fn open_in(
@@ -50,7 +53,7 @@ fn open_in(
     boot_id: [u8; 16],
     tape_bytes: usize,
     sequencer: &mut Sequencer,
-    clock: Clock,
+    (feeds, clock): (&[&str], Clock),
 ) -> Result<Opened, String> {
     let folder = Folder::lock(path).map_err(|error| error.to_string())?;
     let doubt = folder.doubt().map_err(|error| error.to_string())?;
@@ -58,15 +61,24 @@ fn open_in(
         true => GoesOn::Never,
         false => GoesOn::IfWhole,
     };
-    let (log, recovery) = open_folder(folder, settings, goes_on, boot_id, clock)?;
+    let (mut log, recovery) = open_folder(folder, settings, goes_on, boot_id, clock)?;
     let noted = log.disk().note_all_written();
     noted.map_err(|error| format!("writing its lock: {error}"))?;
     tell(path, &log, &recovery, doubt);
+    let now_ns = clock.now().wall_ns;
+    if let Some(ended) = feeds::ended(log.feeds(), feeds, now_ns) {
+        let noted = log.note_feeds(ended, now_ns);
+        noted.map_err(|error| error.to_string())?;
+    }
     let collector = remember(&log, Position::MAX, tape_bytes, sequencer)?;
     let topics = log.topics().list().iter().map(restored);
     let continues = log.continues().to_vec();
+    let Known { feeds, of_all } = feeds::known(log.feeds(), feeds);
+    let mut outages = [log.outages(), &of_all].concat();
+    outages.sort_unstable();
     let restored = Restored {
-        outages: log.outages().to_vec(),
+        outages,
+        feeds,
         ..collector.finish(topics.collect(), log.next(), continues)
     };
     sequencer.restore(&restored, clock.now());
@@ -242,7 +254,8 @@ mod tests {
         tape::Strip,
         work::{NewUpdate, Submission},
     };
-    use tickcast_protocol::{topic::Topic, value::Value};
+    use tickcast_log::FeedOutages;
+    use tickcast_protocol::{message::TimeNs, topic::Topic, value::Value};
 
     use super::*;
 
@@ -263,7 +276,7 @@ mod tests {
             [boot; 16],
             TAPE_BYTES,
             &mut sequencer,
-            clock,
+            (&["feed"], clock),
         );
         Run {
             opened: opened.expect("it opens"),
@@ -333,5 +346,35 @@ mod tests {
             ..settings
         };
         assert_ne!(run(folder.path(), &again, 1).opened.log.epoch(), after);
+    }
+
+    #[test]
+    fn the_outages_of_a_feed_go_on_and_those_of_one_that_is_gone_end_at_the_start() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = DataSettings::default();
+        let mut first = run(folder.path(), &settings, 1);
+        first.write();
+        let feed = |name: &str| FeedOutages {
+            name: name.to_owned(),
+            outages: vec![(1, 2), (3, TimeNs::MAX)],
+        };
+        let noted = first
+            .opened
+            .log
+            .note_feeds(vec![feed("gone"), feed("feed")], 4);
+        noted.expect("the disk works");
+        drop(first);
+        let second = run(folder.path(), &settings, 1);
+        let restored = &second.opened.restored;
+        assert_eq!(restored.feeds, [(0, vec![(1, 2), (3, TimeNs::MAX)])]);
+        let [(1, 2), (3, end), (_, started)] = restored.outages[..] else {
+            panic!("{:?}", restored.outages);
+        };
+        assert!(end < TimeNs::MAX && started <= end, "{end} {started}");
+        let outages = restored.outages.clone();
+        drop(second);
+        // It does not end later at the next start.
+        let third = run(folder.path(), &settings, 1);
+        assert_eq!(third.opened.restored.outages[..2], outages[..2]);
     }
 }

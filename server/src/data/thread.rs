@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tickcast_core::tape::Strip;
+use tickcast_core::{candles::FeedSpans, tape::Strip};
 use tickcast_log::{Folder, Log, LogError, RealFile, WriteFailure};
 use tokio::{
     sync::mpsc,
@@ -14,6 +14,7 @@ use tokio::{
 
 use super::{
     failing::{Failing, Next, RETRY},
+    feeds,
     syncer::Syncer,
 };
 use crate::{
@@ -66,6 +67,13 @@ impl DataThread {
             must_note: false,
             has_given_up: false,
             ticked: now,
+            outages: None,
+            feeds: self
+                .metrics
+                .feeds
+                .iter()
+                .map(|feed| feed.name.clone())
+                .collect(),
             stats,
             handoff: Arc::clone(&self.handoff),
             state: self.state,
@@ -84,6 +92,9 @@ impl DataThread {
                 () = sleep_until(tick) => {}
             }
             writing.look().await;
+            if let Some(feeds) = taken.iter().rev().find_map(Waiting::outages) {
+                writing.outages = Some(feeds.clone());
+            }
             let strips = taken.iter().filter_map(Waiting::strip);
             let strips: Vec<_> = strips.filter(|strip| strip.is_news()).cloned().collect();
             let written = writing.write(&strips).await;
@@ -108,7 +119,7 @@ async fn hand_on(handoff: &Handoff, taken: impl Iterator<Item = Waiting>, mut wr
         match waiting.take() {
             Some(Passing::Strip(strip)) => handoff.push(strip).await,
             Some(Passing::Answer(answer)) => handoff.answer(answer).await,
-            None => {}
+            Some(Passing::Outages(_)) | None => {}
         }
     }
 }
@@ -128,6 +139,11 @@ struct Writing {
     has_given_up: bool,
     /// When the last look at the log's age was.
     ticked: Instant,
+    /// When updates of feeds are missing, if that is to be written. It is written once in a while,
+    /// because a feed may come and go often.
+    outages: Option<Vec<FeedSpans>>,
+    /// The names of the feeds.
+    feeds: Vec<String>,
     stats: Arc<DataStats>,
     handoff: Arc<Handoff>,
     state: Arc<ServerState>,
@@ -311,9 +327,34 @@ impl Writing {
         }
     }
 
+    /// Writes when updates of feeds are missing. What cannot be written now is tried again.
+    fn write_outages(&mut self) {
+        // The end of a segment is written with strips.
+        if self.is_off || self.log.is_segment_full() {
+            return;
+        }
+        let Some(outages) = &self.outages else {
+            return;
+        };
+        let feeds = feeds::named(outages, &self.feeds, self.log.feeds());
+        let noted = self.log.note_feeds(feeds, self.clock.now().wall_ns);
+        let synced = noted.and_then(|()| match self.is_synced_first {
+            true => self.sync(),
+            false => self.offer(),
+        });
+        match synced {
+            Ok(()) => self.outages = None,
+            Err(error) => {
+                self.stats.failures.add(1);
+                tracing::warn!(%error, "the log does not say yet when feeds were down");
+            }
+        }
+    }
+
     /// Forgets what is too old, and sets what the metrics show.
     fn tick(&mut self) {
         self.ticked = Instant::now();
+        self.write_outages();
         let (removed, error) = self.log.retain(self.clock.now().wall_ns);
         for removed in &removed {
             let segment = &removed.segment;
@@ -340,6 +381,7 @@ impl Writing {
 
     /// Marks a clean end, unless clients have more than the log.
     fn end(&mut self) {
+        self.write_outages();
         self.syncer.end();
         let result = self.take_synced().and_then(|()| match self.is_off {
             true => Ok(()),

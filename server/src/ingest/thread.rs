@@ -164,6 +164,9 @@ impl Sequencing<'_> {
             self.now = self.clock.now();
             self.sequencer.poll(self.now);
             while self.push_strip().await {}
+            if let Some(feeds) = self.sequencer.take_feed_outages() {
+                self.way.tell_outages(feeds).await;
+            }
             // The counters may also change without a strip, and pushing may have waited.
             self.count();
             if is_busy && !is_waited_for && self.handoff.all_doze() {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tickcast_core::{tape::Strip, work::HistoryAnswer};
+use tickcast_core::{candles::FeedSpans, tape::Strip, work::HistoryAnswer};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::handoff::Handoff;
@@ -24,6 +24,8 @@ pub(crate) enum Passing {
     Strip(Arc<Strip>),
     /// An answer for one of them, after the strips before it.
     Answer(HistoryAnswer),
+    /// When updates of each feed are missing, for the log alone.
+    Outages(Vec<FeedSpans>),
 }
 
 impl Passing {
@@ -31,6 +33,7 @@ impl Passing {
         match self {
             Self::Strip(strip) => strip.cost_bytes(),
             Self::Answer(answer) => answer.bytes(),
+            Self::Outages(feeds) => feeds.iter().map(|(_, spans)| size_of_val(&spans[..])).sum(),
         }
     }
 }
@@ -49,7 +52,15 @@ impl Waiting {
     pub(crate) fn strip(&self) -> Option<&Arc<Strip>> {
         match &self.passing {
             Some(Passing::Strip(strip)) => Some(strip),
-            Some(Passing::Answer(_)) | None => None,
+            Some(Passing::Answer(_) | Passing::Outages(_)) | None => None,
+        }
+    }
+
+    /// When updates of feeds are missing, if it says that.
+    pub(crate) fn outages(&self) -> Option<&Vec<FeedSpans>> {
+        match &self.passing {
+            Some(Passing::Outages(feeds)) => Some(feeds),
+            Some(Passing::Strip(_) | Passing::Answer(_)) | None => None,
         }
     }
 
@@ -107,6 +118,11 @@ impl Way {
             Self::Straight(handoff) => handoff.answer(answer).await,
             Self::Logged { .. } => self.pass(Passing::Answer(answer)).await,
         }
+    }
+
+    /// Tells the log when updates of each feed are missing. Waits while there is no room.
+    pub(crate) async fn tell_outages(&self, feeds: Vec<FeedSpans>) {
+        self.pass(Passing::Outages(feeds)).await;
     }
 
     async fn pass(&self, passing: Passing) {

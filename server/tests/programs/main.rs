@@ -20,6 +20,7 @@ mod embedded;
 mod end_to_end;
 mod end_to_end_resume;
 mod end_to_end_slow;
+mod feed_outages;
 mod history;
 mod history_lines;
 mod identities;

@@ -11,11 +11,21 @@ use crate::feed_id::FeedId;
 /// an interval between them counts as incomplete as well.
 const OUTAGES_MAX: usize = 128;
 
-/// A set of feeds: a bit for each. The feeds above the first ones share the last bit.
+/// A set of feeds: a bit for each, where those above the first ones share a bit, and a bit for the
+/// clients. It is empty for a topic of which nothing came since the start of the server.
 pub(super) type FeedSet = u64;
+
+/// The bit of clients.
+const CLIENTS: FeedSet = 1 << 63;
+
+/// The last bit of a feed.
+const FEED_BIT_MAX: FeedId = 62;
 
 /// Times at which updates are missing, ascending and apart: from the first one up to the second.
 pub(super) type Span = (TimeNs, TimeNs);
+
+/// When updates of one feed are missing. The last time has no end yet if it lasts.
+pub type FeedSpans = (FeedId, Vec<(TimeNs, TimeNs)>);
 
 /// When updates of each feed are missing.
 #[derive(Debug, Default)]
@@ -29,9 +39,11 @@ pub(super) struct Outages {
     /// A feed that has not brought anything yet is missing from here on; what was restored is of
     /// all feeds. `None` if nothing was restored.
     restored_until: Option<TimeNs>,
+    /// Whether those of a feed have changed since they were taken.
+    has_changed: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct FeedOutages {
     is_up: bool,
     spans: Spans,
@@ -80,7 +92,7 @@ impl Spans {
 impl Outages {
     /// The first bit of a feed's set.
     pub(super) fn set(feed: Option<FeedId>) -> FeedSet {
-        feed.map_or(0, |feed| 1 << feed.min(63))
+        feed.map_or(CLIENTS, |feed| 1 << feed.min(FEED_BIT_MAX))
     }
 
     /// The server has started: nothing before is known.
@@ -97,6 +109,38 @@ impl Outages {
     pub(super) fn restarted(&mut self, until: TimeNs, now: TimeNs) {
         self.missing(until, now);
         self.restored_until = Some(until);
+        for feed in &mut self.feeds {
+            if feed.spans.0.back().is_none_or(|(_, to)| *to < TimeNs::MAX) {
+                feed.spans.push(until, TimeNs::MAX);
+            }
+        }
+    }
+
+    /// Updates of a feed are missing at times of before, ascending. To be called before
+    /// [`restarted`](Self::restarted).
+    pub(super) fn was_down(&mut self, feed: FeedId, spans: &[Span]) {
+        let feed = usize::from(feed);
+        if feed >= self.feeds.len() {
+            self.feeds.resize_with(feed + 1, FeedOutages::default);
+        }
+        let known = &mut self.feeds[feed].spans;
+        spans.iter().for_each(|(from, to)| known.push(*from, *to));
+    }
+
+    /// Those of all feeds, if they have changed since the last call. What was before a feed began
+    /// is left out.
+    pub(super) fn take_changed(&mut self) -> Option<Vec<FeedSpans>> {
+        if !std::mem::take(&mut self.has_changed) {
+            return None;
+        }
+        let feeds = (0..).zip(&self.feeds).map(|(feed, outages): (FeedId, _)| {
+            let spans = outages.spans.0.iter().copied();
+            (
+                feed,
+                spans.filter(|(from, _)| *from > TimeNs::MIN).collect(),
+            )
+        });
+        Some(feeds.collect())
     }
 
     /// The clock was set back to this time.
@@ -108,6 +152,7 @@ impl Outages {
             feed.lost_until = feed.lost_until.min(now);
         }
         self.of_all.push(now, now.saturating_add(1));
+        self.has_changed = true;
     }
 
     /// A feed has brought an update.
@@ -115,9 +160,11 @@ impl Outages {
         let feed = self.feed(feed);
         if !feed.is_up {
             feed.is_up = true;
+            let has_begun = feed.spans.0.back().is_some_and(|span| span.0 > TimeNs::MIN);
             if let Some((from, to)) = feed.spans.0.back_mut() {
                 *to = now.max(from.saturating_add(1)).max(feed.lost_until);
             }
+            self.has_changed |= has_begun;
         }
     }
 
@@ -127,6 +174,7 @@ impl Outages {
         if feed.is_up {
             feed.is_up = false;
             feed.spans.push(now, TimeNs::MAX);
+            self.has_changed = true;
         }
     }
 
@@ -143,6 +191,7 @@ impl Outages {
             }
             _ => feed.spans.push(since, until),
         }
+        self.has_changed = true;
     }
 
     fn feed(&mut self, feed: FeedId) -> &mut FeedOutages {
@@ -155,12 +204,21 @@ impl Outages {
         &mut self.feeds[feed]
     }
 
-    /// The outages of a set of feeds, ascending and apart.
+    /// The outages of a set of feeds, ascending and apart. If it is empty, any of them may have
+    /// brought what was restored.
     pub(super) fn of(&self, set: FeedSet) -> Box<[Span]> {
-        let is_in_set = |(feed, _): &(usize, &FeedOutages)| set & 1 << (*feed).min(63) != 0;
-        let feeds = self.feeds.iter().enumerate().filter(is_in_set);
-        let spans = feeds.map(|(_, feed)| &feed.spans).chain([&self.of_all]);
-        joined(spans.flat_map(|spans| spans.0.iter().copied()).collect())
+        let until = match (set, self.restored_until) {
+            (0, Some(until)) => until,
+            (0, None) => TimeNs::MIN,
+            _ => TimeNs::MAX,
+        };
+        let is_in_set = |feed: usize| set == 0 || set & 1 << feed.min(FEED_BIT_MAX.into()) != 0;
+        let feeds = self.feeds.iter().enumerate();
+        let of_feeds = feeds.filter(|(feed, _)| is_in_set(*feed));
+        let of_feeds = of_feeds.flat_map(|(_, feed)| feed.spans.0.iter());
+        let of_feeds = of_feeds.filter(|(from, _)| *from < until);
+        let of_feeds = of_feeds.map(|(from, to)| (*from, (*to).min(until)));
+        joined(of_feeds.chain(self.of_all.0.iter().copied()).collect())
     }
 
     /// Nothing before this time is known.

@@ -16,7 +16,7 @@ use super::{
     clock::CLOCK_BACK_MAX,
     excerpt::{Excerpt, Part, Parts},
     levels::{self, LEVELS, SHARES},
-    outages::{FeedSet, Outages},
+    outages::{FeedSet, FeedSpans, Outages},
     pyramid::Pyramid,
     question::CandlesQuestion,
     row_sum::RowSum,
@@ -137,6 +137,24 @@ impl LongHistory {
         if let Some(feed) = feed {
             self.outages.heard(feed, time);
         }
+        self.add(topic, Outages::set(feed), (value, quality), (time, is_late));
+    }
+
+    /// Adds an update of before a restart. Which feed has brought it is not known.
+    pub fn remember(&mut self, topic: TopicId, value: &Value, quality: Quality, now: TimeNs) {
+        if self.is_kept() {
+            let time = self.advance(now);
+            self.add(topic, 0, (value, quality), time);
+        }
+    }
+
+    fn add(
+        &mut self,
+        topic: TopicId,
+        feeds: FeedSet,
+        (value, quality): (&Value, Quality),
+        (time, is_late): (TimeNs, bool),
+    ) {
         let Some(sample) = Sample::of(value, quality) else {
             return;
         };
@@ -149,7 +167,7 @@ impl LongHistory {
         let Some(Some(past)) = self.topics.get_mut(topic) else {
             return;
         };
-        past.feeds |= Outages::set(feed);
+        past.feeds |= feeds;
         let (bytes, queues) = (&mut self.bytes, &mut self.queues);
         let changed = |level: usize, change: Change| {
             *bytes = *bytes + change.added - change.freed;
@@ -178,6 +196,19 @@ impl LongHistory {
         if self.is_kept() {
             self.outages.missing(from, to);
         }
+    }
+
+    /// Updates of a feed are missing at times of before, in their order, also of what the log on
+    /// disk has. To be called before [`restarted`](Self::restarted).
+    pub fn feed_was_down(&mut self, feed: FeedId, spans: &[(TimeNs, TimeNs)]) {
+        if self.is_kept() {
+            self.outages.was_down(feed, spans);
+        }
+    }
+
+    /// When updates of each feed are missing, if that has changed since the last call.
+    pub fn take_feed_outages(&mut self) -> Option<Vec<FeedSpans>> {
+        self.outages.take_changed()
     }
 
     /// The server has started, and what was pushed so far was restored: what came between is

@@ -33,7 +33,7 @@ use tickcast_protocol::{
 
 use self::{facts::Facts, known_topics::KnownTopics, liveness::Liveness, publishers::Publication};
 use crate::{
-    candles::LongHistory,
+    candles::{FeedSpans, LongHistory},
     now::Now,
     restored::Restored,
     tape::{AckResult, PublishedOnce, Strip, StripBuilder},
@@ -128,7 +128,7 @@ impl Sequencer {
         self.long_history.begins_at(update.position);
         let Update { value, quality, .. } = update;
         self.long_history
-            .push(update.topic, None, value, *quality, update.ingest_time_ns);
+            .remember(update.topic, value, *quality, update.ingest_time_ns);
     }
 
     /// Takes a publish of before that is on the tape once. To be called for those that are left, in
@@ -154,6 +154,9 @@ impl Sequencer {
         self.long_history.begins_at(restored.next);
         for (from, to) in &restored.outages {
             self.long_history.was_off(*from, *to);
+        }
+        for (feed, spans) in &restored.feeds {
+            self.long_history.feed_was_down(*feed, spans);
         }
         self.long_history.restarted(now.wall_ns);
         self.open = StripBuilder::new(restored.next);
@@ -268,6 +271,11 @@ impl Sequencer {
     /// Records that a feed has lost updates since a time.
     pub fn feed_lost(&mut self, feed: FeedId, since: TimeNs, now: Now) {
         self.long_history.feed_lost(feed, since, now.wall_ns);
+    }
+
+    /// When updates of each feed are missing, if that has changed since the last call.
+    pub fn take_feed_outages(&mut self) -> Option<Vec<FeedSpans>> {
+        self.long_history.take_feed_outages()
     }
 
     /// Records that the sources of a feed's topics are gone.

@@ -31,6 +31,7 @@ mod posting;
 mod publishing;
 mod requests;
 mod restored;
+mod restored_candles;
 mod sequencer;
 mod slow_links;
 mod state;

@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use proptest::prelude::*;
 use tickcast_core::{
-    candles::{CandlesQuestion, Intervals, LongHistory},
     restored::{Collector, Restored, RestoredTopic},
     sequencer::liveness::RESTORED_SILENCE_MAX,
     settings::CoreSettings,
@@ -14,8 +13,8 @@ use tickcast_core::{
 use tickcast_protocol::{
     codec::{self, Encoding},
     message::{
-        Batch, CandleState, ClientMessage, EndedEpoch, Epoch, FilterRequest, Gap, Interval, Mode,
-        Position, Quality, Resume, ServerMessage, Status, Subscribe, SubscribeResult,
+        Batch, ClientMessage, EndedEpoch, Epoch, FilterRequest, Gap, Mode, Position, Quality,
+        Resume, ServerMessage, Status, Subscribe, SubscribeResult,
     },
     topic::Topic,
     value::Value,
@@ -416,42 +415,4 @@ fn the_tape_keeps_as_much_as_fits_and_nothing_before_a_hole() {
     assert_eq!(gaps[0].lost, Some(gaps[0].to - 2));
     let last = batches.last().and_then(|batch| batch.updates.last());
     assert_eq!(last.map(|update| update.position), Some(20));
-}
-
-#[test]
-fn candles_of_before_stay_and_those_of_the_time_between_are_incomplete() {
-    const MINUTE: i64 = 60_000_000_000;
-    let mut history = LongHistory::new(settings().long_history);
-    let value = Value::Reading(1.0);
-    for minute in [0, 1, 2] {
-        history.push(0, None, &value, Quality::Live, minute * MINUTE);
-    }
-    history.restarted(5 * MINUTE + 1);
-    for minute in [6, 7] {
-        let feed = Some(FEED.into());
-        history.push(0, feed, &value, Quality::Live, minute * MINUTE);
-    }
-    let question = CandlesQuestion {
-        interval: Interval::Minute,
-        limit: 100,
-        from_ns: None,
-        before_ns: None,
-    };
-    let mut excerpt = history.excerpt(Some(0), &question, 5, 9 * MINUTE);
-    while !excerpt.advance(100).1 {}
-    let Intervals::Rows(rows) = excerpt.intervals(0..excerpt.len()) else {
-        panic!("{excerpt:?}");
-    };
-    let found: Vec<_> = rows
-        .iter()
-        .map(|row| (row.start_ns / MINUTE, row.state))
-        .collect();
-    let expected = [
-        (0, CandleState::Complete),
-        (1, CandleState::Complete),
-        (2, CandleState::Incomplete),
-        (6, CandleState::Complete),
-        (7, CandleState::Complete),
-    ];
-    assert_eq!(found, expected);
 }

@@ -5,10 +5,11 @@
 //! * `name`: the names of files
 //! * `segment`: the beginning and the end of a segment
 //! * `record`: the header of a record, and its checksums
-//! * `session`, `topics`, `strip`, `index`: what the bodies of records hold
+//! * `session`, `feeds`, `topics`, `strip`, `index`: what the bodies of records hold
 //! * `bytes`: integers of fixed and variable length
 
 mod bytes;
+mod feeds;
 mod index;
 mod name;
 mod record;
@@ -17,6 +18,8 @@ mod session;
 mod strip;
 mod topics;
 
+pub use feeds::FeedOutages;
+pub(crate) use feeds::{append_feeds, parse_feeds};
 pub(crate) use index::{Block, Index, IndexBuilder};
 pub(crate) use name::{LOCK, Name};
 pub use record::{BODY_MAX_BYTES, HeaderFlaw};

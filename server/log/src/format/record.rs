@@ -28,15 +28,18 @@ pub(crate) enum Kind {
     Index = 4,
     /// The clean end of a server.
     End = 5,
+    /// When feeds were down.
+    Feeds = 6,
 }
 
 impl Kind {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Strip,
         Self::Session,
         Self::Topics,
         Self::Index,
         Self::End,
+        Self::Feeds,
     ];
 }
 

@@ -78,7 +78,7 @@ fn read_seqs<D: Disk>(
         match header.kind {
             // Topics of another place have other seqs.
             _ if header.first != first => return Ok(Seqs::Unreadable),
-            Kind::Session => continue,
+            Kind::Session | Kind::Feeds => continue,
             Kind::Topics => {}
             Kind::Strip | Kind::Index | Kind::End => return Ok(Seqs::Unreadable),
         }

@@ -56,7 +56,7 @@ impl<F: DiskFile> Closed<F> {
                 Found::Record(header, _) if header.first != opened.segment.first => {
                     return Err(damaged("its topics are those of another place".to_owned()));
                 }
-                Found::Record(header, _) if header.kind == Kind::Session => {}
+                Found::Record(header, _) if matches!(header.kind, Kind::Session | Kind::Feeds) => {}
                 Found::Record(header, body) if header.kind == Kind::Topics => {
                     let taken = read_topics(&header, body, |topic| {
                         names.introduce(header.first, topic.info)

@@ -145,7 +145,7 @@ fn take(
 ) -> Result<Topics, String> {
     let mut topics = Topics::Known;
     match header.kind {
-        Kind::Session | Kind::End => {}
+        Kind::Session | Kind::Feeds | Kind::End => {}
         Kind::Topics => read_topics(header, body, |topic| {
             names.introduce(header.first, topic.info)
         })?,

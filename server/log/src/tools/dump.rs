@@ -5,7 +5,10 @@ use std::{
     io::{self, Write},
 };
 
-use tickcast_protocol::{codec, message::Position};
+use tickcast_protocol::{
+    codec,
+    message::{Position, TimeNs},
+};
 
 use super::{ToolError, survey::survey, text::time};
 use crate::{disk::Disk, format::RecordHeader, walk::Event};
@@ -111,6 +114,20 @@ fn record_line(name: &str, offset: u64, header: &RecordHeader, event: &Event<'_>
             }
             for (from, to) in &session.outages {
                 text += &format!(", no server from {} to {}", time(*from), time(*to));
+            }
+            text
+        }
+        Event::Feeds(feeds) => {
+            let mut text = format!("outages of {} feeds", feeds.len());
+            for feed in *feeds {
+                text += &format!(", {}:", feed.name);
+                for (from, to) in &feed.outages {
+                    let to = match *to {
+                        TimeNs::MAX => "now on".to_owned(),
+                        to => time(to),
+                    };
+                    text += &format!(" from {} to {to}", time(*from));
+                }
             }
             text
         }

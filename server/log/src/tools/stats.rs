@@ -61,7 +61,7 @@ pub fn stats<D: Disk>(disk: &D, out: &mut impl Write) -> Result<(), ToolError> {
                     }
                 }
                 Event::Damaged(_) => counts.damaged += 1,
-                Event::Topics | Event::End | Event::Index(_) => {}
+                Event::Feeds(_) | Event::Topics | Event::End | Event::Index(_) => {}
             }
             if header.kind == Kind::Strip {
                 counts.record_bytes += header.record_bytes();

@@ -53,7 +53,7 @@ pub fn verify<D: Disk>(disk: &D, out: &mut impl Write) -> Result<Verdict, ToolEr
                 verdict.borrow_mut().problems.push(problem);
             }
             Event::Index(found) => *index.borrow_mut() = Some(found),
-            Event::Session(_) | Event::Topics | Event::End => {}
+            Event::Session(_) | Event::Feeds(_) | Event::Topics | Event::End => {}
         },
         |segment| {
             let mut verdict = verdict.borrow_mut();

@@ -2,7 +2,9 @@
 
 use std::{fs, path::PathBuf};
 
-use tickcast_log::{Entry, Limits, Order, Question, Range, Reader, Wanted, testing::MemoryDisk};
+use tickcast_log::{
+    Entry, FeedOutages, Limits, Order, Question, Range, Reader, Wanted, testing::MemoryDisk,
+};
 use tickcast_protocol::topic::Filter;
 
 use crate::support::{SETTINGS, Source, held, open, opening, updates};
@@ -10,8 +12,9 @@ use crate::support::{SETTINGS, Source, held, open, opening, updates};
 /// As it is written now.
 const NEWEST: &str = "1";
 
-/// All that must be read. The first sessions did not say when no server ran.
-const ALL: [&str; 2] = ["1-without-outages", NEWEST];
+/// All that must be read. The first sessions did not say when no server ran, and the first logs did
+/// not say when feeds were down.
+const ALL: [&str; 3] = ["1-without-outages", "1-without-feeds", NEWEST];
 
 fn folder(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -34,6 +37,18 @@ fn disk_of(name: &str, zeros: bool) -> MemoryDisk {
     disk
 }
 
+/// When feeds were down.
+fn feeds() -> Vec<FeedOutages> {
+    let feed = |name: &str, outages| FeedOutages {
+        name: name.to_owned(),
+        outages,
+    };
+    vec![
+        feed("sensors", vec![(100, 200), (300, i64::MAX)]),
+        feed("märkte", vec![]),
+    ]
+}
+
 /// A closed segment, and one whose server has ended in order. Zeros at the end are left out.
 fn written() -> (MemoryDisk, Vec<(u64, Vec<u8>)>) {
     let disk = MemoryDisk::default();
@@ -45,6 +60,7 @@ fn written() -> (MemoryDisk, Vec<(u64, Vec<u8>)>) {
         log.write(std::slice::from_ref(&strip), 9).unwrap();
         ledger.extend(updates([&strip]));
     }
+    log.note_feeds(feeds(), 9).unwrap();
     drop(log);
     let (mut log, _) = open(&disk, opening(2, 11));
     let strip = Source::after(log.topics()).strip(log.next(), 4, 20);
@@ -95,8 +111,10 @@ fn a_log_of_version_1_is_read_and_continued() {
         assert_eq!((log.epoch().0, log.next()), (11, ledger.len() as u64 + 1));
         assert_eq!((log.continues().len(), recovery.cut), (1, None));
         // The outage before this start is known in any case.
-        let outages = if name == NEWEST { 2 } else { 1 };
+        let outages = if name == ALL[0] { 1 } else { 2 };
         assert_eq!(log.outages().len(), outages, "{name}");
+        let feeds = if name == NEWEST { feeds() } else { vec![] };
+        assert_eq!(log.feeds(), feeds, "{name}");
     }
 }
 

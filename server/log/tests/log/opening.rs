@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use tickcast_log::{
-    Continuity, Flaw, Log, OpenError, Opening,
+    Continuity, FeedOutages, Flaw, Log, LogSettings, OpenError, Opening,
     testing::{MemoryDisk, Operation, Outcome},
 };
 use tickcast_protocol::message::{EndedEpoch, Epoch};
@@ -340,4 +340,50 @@ fn errors_name_the_file_and_the_system_s_words() {
         error.to_string().contains("read-only filesystem"),
         "{error}"
     );
+}
+
+#[test]
+fn the_outages_of_feeds_are_known_after_starts_and_when_their_segment_is_gone() {
+    let feed = |name: &str, outages: &[(i64, i64)]| FeedOutages {
+        name: name.to_owned(),
+        outages: outages.to_vec(),
+    };
+    let first = vec![feed("one", &[(1, 2)])];
+    let second = vec![feed("one", &[(1, 2), (5, i64::MAX)]), feed("two", &[])];
+    let disk = MemoryDisk::default();
+    let mut ledger = Vec::new();
+    let (mut log, _) = open(&disk, opening(1, 10));
+    log.note_feeds(first, 5).unwrap();
+    write_strips(&mut log, 3, &mut ledger);
+    log.note_feeds(second.clone(), 6).unwrap();
+    drop(log);
+    for start in 0..3 {
+        let (mut log, recovery) = open(&disk, opening(1, 10));
+        assert_eq!((log.feeds(), recovery.cut), (&second[..], None), "{start}");
+        // The next ones begin with what is known.
+        let segments = log.segments().len();
+        while log.segments().len() < segments + 2 {
+            write_strips(&mut log, 1, &mut ledger);
+        }
+        let settings = LogSettings {
+            bytes_max: Some(1),
+            ..SETTINGS
+        };
+        drop(log);
+        let (mut log, _) = Log::open(disk.clone(), settings, opening(1, 10)).unwrap();
+        assert!(!log.retain(9).0.is_empty());
+        // Readers pass over it.
+        let begin = held(&disk).updates[0].0;
+        assert_eq!(held(&disk).updates, ledger[begin as usize - 1..]);
+        assert!(held(&disk).flaws.is_empty());
+        log.end(9).unwrap();
+    }
+}
+
+fn write_strips(log: &mut Log<MemoryDisk>, count: usize, ledger: &mut Vec<(u64, Vec<u8>)>) {
+    for _ in 0..count {
+        let strip = Source::after(log.topics()).strip(log.next(), 4, 20);
+        log.write(std::slice::from_ref(&strip), 9).unwrap();
+        ledger.extend(updates([&strip]));
+    }
 }
