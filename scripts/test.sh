@@ -75,6 +75,7 @@ cargo fetch --locked
 venv=$(realpath -m "${CARGO_TARGET_DIR:-target}/python")
 prepare() {
     packaging/root.sh
+    packaging/booted.sh
     packaging/newcomer.sh
     (cd clients/javascript && npm ci --no-audit --no-fund)
     if ! [[ -x $venv/bin/pip ]]; then python3 -m venv --clear "$venv"; fi

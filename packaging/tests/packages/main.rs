@@ -9,6 +9,7 @@
     reason = "the tests wait on threads of their own, without a runtime"
 )]
 
+mod booted;
 mod built;
 mod container;
 mod install;
@@ -16,4 +17,5 @@ mod monitor;
 mod newcomer;
 mod root;
 mod service;
+mod systemd;
 mod unit;

@@ -9,7 +9,7 @@ pub(crate) const UNIT: &str = "usr/lib/systemd/system/tickcast-server.service";
 
 /// The most that systemd's review of the unit may say, in tenths: from 0 (safe) to 100. Version 252
 /// says 14. Other versions count a little differently.
-const EXPOSURE_MAX: u32 = 20;
+pub(crate) const EXPOSURE_MAX: u32 = 20;
 
 /// Checks the unit that is installed in the root.
 #[track_caller]
