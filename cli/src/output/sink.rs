@@ -25,7 +25,8 @@ pub(crate) struct Output {
     name: String,
     /// `None` after the end.
     pieces: Option<mpsc::Sender<Vec<u8>>>,
-    ended: oneshot::Receiver<io::Result<()>>,
+    /// `None` after it was told how the writing has ended.
+    ended: Option<oneshot::Receiver<io::Result<()>>>,
 }
 
 impl Output {
@@ -71,7 +72,7 @@ impl Output {
         Ok(Self {
             name,
             pieces: Some(pieces),
-            ended,
+            ended: Some(ended),
         })
     }
 
@@ -91,17 +92,22 @@ impl Output {
         }
     }
 
-    /// Waits until everything is written.
+    /// Waits until everything is written. After a failure there is nothing more to tell.
     pub(crate) async fn finish(&mut self) -> Result<(), Failure> {
         self.pieces = None;
-        match (&mut self.ended).await {
+        let Some(ended) = &mut self.ended else {
+            return Err(Failure::Closed);
+        };
+        let result = ended.await;
+        self.ended = None;
+        match result {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) if error.kind() == ErrorKind::BrokenPipe => Err(Failure::Closed),
             Ok(Err(error)) => Err(Failure::Failed(format!(
                 "cannot write to {}: {error}",
                 self.name
             ))),
-            // It was told before.
+            // The thread has panicked.
             Err(_) => Err(Failure::Closed),
         }
     }
@@ -124,15 +130,17 @@ mod tests {
         }
     }
 
-    /// What becomes of more pieces than the queue holds.
+    /// What becomes of more pieces than the queue holds. A command still finishes its output then.
     async fn outcome(kind: ErrorKind) -> Failure {
         let mut output = Output::start("the test".to_owned(), Refuses(kind), |_| Ok(())).unwrap();
         for _ in 0..=PIECES_MAX + 1 {
             if let Err(failure) = output.write(vec![0]).await {
+                let again = output.finish().await;
+                assert!(matches!(again, Err(Failure::Closed)), "{again:?}");
                 return failure;
             }
         }
-        output.finish().await.unwrap_err()
+        panic!("the queue has taken everything");
     }
 
     #[tokio::test]
