@@ -3,8 +3,11 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once as emitted } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { test } from 'node:test';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { io } from 'socket.io-client';
@@ -185,34 +188,51 @@ for (const transports of [['polling', 'websocket'], ['websocket'], ['polling']])
   });
 }
 
-real('a client that was away for too long is told how much it has lost', [...QUIET, '--tape', '1MiB'], async ({ server, connect, ends }) => {
-  const wire = await cuttable(server.port);
-  ends.push(() => wire.close());
-  const publisher = connect({ transports: ['websocket'] });
-  await once(publisher, 'welcome');
-  const socket = connect({ reconnection: false, transports: ['websocket'] }, wire.port);
-  const ledger = new Ledger(socket);
-  await once(socket, 'welcome');
-  await socket.emitWithAck('subscribe', { filter: 'a', mode: 'every' });
-  await publisher.emitWithAck('publish', reading('a', 1));
-  await until(() => ledger.updates.length === 1);
-  const gone = once(socket, 'disconnect');
-  wire.cut();
-  await gone;
-  const text = 'x'.repeat(2_000);
-  let sent = 1;
-  while (sent < 2_001) {
-    const updates = Array.from({ length: 20 }, () => ({ topic: 'a', value: { text } }));
-    await publisher.emitWithAck('publish', updates);
-    sent += updates.length;
-  }
-  const again = once(socket, 'connect');
-  socket.connect();
-  await again;
-  assert.equal(socket.recovered, false);
-  await until(() => ledger.gaps.length === 1 && ledger.updates.at(-1).seq === sent);
-  assert.equal(ledger.gaps[0].lost + ledger.updates.length, sent);
-});
+const folder = mkdtempSync(join(tmpdir(), 'tickcast-socketio-'));
+after(() => rmSync(folder, { recursive: true }));
+const SMALL_TAPE = [...QUIET, '--tape', '1MiB'];
+
+for (const [sentence, flags, isKept] of [
+  ['is told how much it has lost', SMALL_TAPE, false],
+  ['recovers from the log on disk', [...SMALL_TAPE, '--data', folder], true],
+]) {
+  real(`a client that was away for longer than the tape ${sentence}`, flags, async ({ server, connect, ends }) => {
+    const wire = await cuttable(server.port);
+    ends.push(() => wire.close());
+    const publisher = connect({ transports: ['websocket'] });
+    await once(publisher, 'welcome');
+    const socket = connect({ reconnection: false, transports: ['websocket'] }, wire.port);
+    const ledger = new Ledger(socket);
+    await once(socket, 'welcome');
+    await socket.emitWithAck('subscribe', { filter: 'a', mode: 'every' });
+    let sent = 0;
+    const publish = async (updates) => {
+      await publisher.emitWithAck('publish', updates);
+      sent += updates.length;
+    };
+    await publish([reading('a', 1)]);
+    // Twice, because it is as good a recovery when the first one came from the disk.
+    for (let away = 1; away <= 2; away++) {
+      await until(() => ledger.updates.at(-1)?.seq === sent);
+      const gone = once(socket, 'disconnect');
+      wire.cut();
+      await gone;
+      const text = 'x'.repeat(2_000);
+      for (let part = 0; part < 100; part++) {
+        await publish(Array.from({ length: 20 }, () => ({ topic: 'a', value: { text } })));
+      }
+      const again = once(socket, 'connect');
+      socket.connect();
+      await again;
+      assert.equal(socket.recovered, isKept);
+    }
+    await until(() => ledger.updates.at(-1).seq === sent);
+    const lost = ledger.gaps.reduce((sum, gap) => sum + gap.lost, 0);
+    assert.equal(lost + ledger.updates.length, sent);
+    assert.equal(lost === 0, isKept);
+    if (isKept) assert.deepEqual(ledger.seqs('a'), Array.from({ length: sent }, (_, i) => i + 1));
+  });
+}
 
 real('an offset of another server is no recovery', QUIET, async ({ server, connect }) => {
   const socket = connect();

@@ -6,7 +6,7 @@
 //! from what was handed to the connection, so nothing is kept for it.
 
 use bytes::Bytes;
-use tickcast_protocol::message::{ChannelId, Epoch, Resume};
+use tickcast_protocol::message::{ChannelId, Epoch, Mode, Position, Resume};
 
 use super::{
     Shard,
@@ -26,8 +26,15 @@ use crate::{
 pub enum Kept {
     /// All of it: the client goes on without a loss.
     Whole,
-    /// The tape has dropped some of it, or the server has lost some in a power cut. What the log
-    /// lacks is counted in a gap, and what was lost in the answer.
+    /// The tape has dropped some of it, which a log may have. What the log lacks is counted in a
+    /// gap.
+    BeyondTape {
+        /// The first position that the client lacks.
+        from: Position,
+        /// The last position that the tape has dropped.
+        until: Position,
+    },
+    /// The server has lost some of it in a power cut, which is counted in the answer.
     Partly,
     /// The offset is of an epoch that the current one does not continue, or from the future: the
     /// client begins anew.
@@ -37,24 +44,47 @@ pub enum Kept {
 impl<S: Socket> Shard<S> {
     /// How much of what an offset stands for is still there.
     pub fn kept(&self, offset: &[Offset]) -> Kept {
-        let of = |Resume {
-                      epoch, position, ..
-                  }: Resume| match self.lineage.kept(epoch) {
+        let mut whole = Kept::Whole;
+        let mut is_partly = false;
+        for part in offset {
+            match self.kept_of(part) {
+                Kept::Nothing => return Kept::Nothing,
+                Kept::Partly => is_partly = true,
+                Kept::BeyondTape { from, until } => {
+                    let from = match whole {
+                        Kept::BeyondTape { from: earlier, .. } => from.min(earlier),
+                        _ => from,
+                    };
+                    whole = Kept::BeyondTape { from, until };
+                }
+                Kept::Whole => {}
+            }
+        }
+        match is_partly {
+            true => Kept::Partly,
+            false => whole,
+        }
+    }
+
+    fn kept_of(&self, part: &Offset) -> Kept {
+        let Some(Resume {
+            epoch, position, ..
+        }) = part.request.resume
+        else {
+            return Kept::Nothing;
+        };
+        let until = self.tape.floor();
+        match self.lineage.kept(epoch) {
             None => Kept::Nothing,
             Some(kept) if position > kept => Kept::Partly,
             Some(_) if position > self.tape.head() => Kept::Nothing,
-            Some(_) if position < self.tape.floor() => Kept::Partly,
+            // Newest values come from no tape.
+            Some(_) if position < until && part.mode == Mode::Every => Kept::BeyondTape {
+                from: position + 1,
+                until,
+            },
             Some(_) => Kept::Whole,
-        };
-        let mut kept = Kept::Whole;
-        for part in offset {
-            match part.request.resume.map_or(Kept::Nothing, of) {
-                Kept::Whole => {}
-                Kept::Partly => kept = Kept::Partly,
-                Kept::Nothing => return Kept::Nothing,
-            }
         }
-        kept
     }
 
     /// The channels of a connection's subscriptions to a filter.

@@ -8,7 +8,7 @@ use tickcast_core::{
 };
 use tickcast_protocol::message::{ClientMessage, Epoch, FilterRequest, Mode, Resume, Subscribe};
 
-use crate::bench::{Bench, Client};
+use crate::bench::{Bench, Client, EPOCH};
 
 fn subscribe(bench: &mut Bench, client: &Client, parts: Vec<Offset>) {
     for part in parts {
@@ -113,4 +113,52 @@ fn an_offset_of_another_epoch_or_from_the_future_stands_for_nothing() {
     assert_eq!(bench.shard.kept(&other), Kept::Nothing);
     let ahead = changed(&|resume| resume.position += 1);
     assert_eq!(bench.shard.kept(&ahead), Kept::Nothing);
+}
+
+#[test]
+fn what_the_tape_has_dropped_of_all_subscriptions_is_asked_of_a_log() {
+    let mut bench = Bench::new(CoreSettings {
+        tape_bytes: 4_000,
+        ..CoreSettings::default()
+    });
+    let publish = |bench: &mut Bench, strips: usize| {
+        for _ in 0..strips {
+            bench.publish(&[("a", 1.0); 10]);
+        }
+    };
+    publish(&mut bench, 100);
+    let part = |position, mode, epoch: Epoch| {
+        let mut part = fresh("a");
+        part.mode = mode;
+        part.request.resume = Some(Resume {
+            epoch,
+            position,
+            count: None,
+            snapshot: None,
+        });
+        part
+    };
+    let every = |position| part(position, Mode::Every, EPOCH);
+    let Kept::BeyondTape { from: 8, until } = bench.shard.kept(&[every(7)]) else {
+        panic!("{:?}", bench.shard.kept(&[every(7)]));
+    };
+    assert!(until > 500 && until < 1_000, "{until}");
+    assert_eq!(bench.shard.kept(&[every(until)]), Kept::Whole);
+    let last = Kept::BeyondTape { from: until, until };
+    assert_eq!(bench.shard.kept(&[every(until - 1)]), last);
+
+    // The subscription that is furthest behind counts, in any order.
+    let beyond = Kept::BeyondTape { from: 8, until };
+    let mut parts = vec![every(100), every(7), every(until), every(50)];
+    assert_eq!(bench.shard.kept(&parts), beyond);
+    parts.rotate_left(1);
+    assert_eq!(bench.shard.kept(&parts), beyond);
+    // Newest values need no tape.
+    let newest = part(7, Mode::Latest, EPOCH);
+    assert_eq!(bench.shard.kept(std::slice::from_ref(&newest)), Kept::Whole);
+    let of_both = [newest, every(100)];
+    let later = Kept::BeyondTape { from: 101, until };
+    assert_eq!(bench.shard.kept(&of_both), later);
+    let other = part(7, Mode::Every, Epoch(EPOCH.0 + 1));
+    assert_eq!(bench.shard.kept(&[every(7), other]), Kept::Nothing);
 }

@@ -91,6 +91,19 @@ impl<D: Disk> Reader<D> {
         last.map_or(1, |segment| segment.end)
     }
 
+    /// Whether the segments have all updates from a position up to another one. Damage inside of a
+    /// segment is found when it is read.
+    pub fn has_all(&self, from: Position, until: Position) -> bool {
+        let mut next = from;
+        for segment in &self.catalog.segments {
+            if segment.first > next {
+                break;
+            }
+            next = next.max(segment.end);
+        }
+        next > until
+    }
+
     /// The number of topics that the newest segment knows: those of all segments.
     ///
     /// # Errors

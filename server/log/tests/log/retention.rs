@@ -1,6 +1,6 @@
 //! What is forgotten, and what is kept.
 
-use tickcast_log::{Log, LogSettings, testing::MemoryDisk};
+use tickcast_log::{Disk, Log, LogSettings, Reader, testing::MemoryDisk};
 
 use crate::support::{SETTINGS, Source, held, opening, updates};
 
@@ -63,4 +63,33 @@ fn everything_is_kept_without_a_bound() {
         ledger.extend(updates([&strip]));
     }
     assert_eq!(held(&disk).updates, ledger);
+}
+
+#[test]
+fn a_reader_knows_what_is_left_without_reading_it() {
+    let settings = LogSettings {
+        bytes_max: Some(20_000),
+        ..SETTINGS
+    };
+    let (disk, log, _) = retained(settings, 9);
+    let segments: Vec<_> = log.segments().cloned().collect();
+    let (first, last) = (segments[0].first, log.next() - 1);
+    let mut reader = Reader::open(disk.clone()).unwrap();
+    assert!(reader.has_all(first, last));
+    assert!(reader.has_all(first + 7, first + 7));
+    assert!(reader.has_all(last, last));
+    // Nothing is asked for.
+    assert!(reader.has_all(last + 1, last));
+    assert!(!reader.has_all(first - 1, last));
+    assert!(!reader.has_all(first, last + 1));
+    assert!(!reader.has_all(last + 1, last + 1));
+
+    // A hole counts for what is before it alone.
+    let gone = &segments[1];
+    disk.remove(&format!("{:010}.seg", gone.number)).unwrap();
+    reader.refresh().unwrap();
+    assert!(reader.has_all(first, gone.first - 1));
+    assert!(!reader.has_all(first, gone.first));
+    assert!(!reader.has_all(gone.end - 1, last));
+    assert!(reader.has_all(gone.end, last));
 }

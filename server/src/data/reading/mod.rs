@@ -33,6 +33,10 @@ const BEGIN_MAX_TOPICS: usize = 64 * 1024;
 /// takes this long hangs, and clients shall learn what they have lost.
 const WINDOW_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long a client that connects waits to learn whether the log has what it lacks. Clients of
+/// Socket.IO give up after 20 s.
+const INDEX_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// What is read at once: about a millisecond of work, after which other answers have their turn. In
 /// parts of 256 KiB a page of candles had a third of the intervals.
 const PART_BYTES: u64 = 1024 * 1024;
@@ -98,6 +102,12 @@ enum Read {
         from: Position,
         until: Position,
         answer: oneshot::Sender<Result<Window, String>>,
+    },
+    /// Whether strips with all updates of a range can be read.
+    HasAll {
+        from: Position,
+        until: Position,
+        answer: oneshot::Sender<Result<bool, String>>,
     },
     /// A part of the intervals that memory has forgotten.
     Candles {
@@ -185,6 +195,23 @@ impl LogReads {
             }
         }
     }
+
+    /// Whether the log has all updates from a position up to another one, as far as its index
+    /// tells. It has none if it does not answer in time.
+    pub(crate) async fn has_all(&self, from: Position, until: Position) -> bool {
+        let (answer, has_all) = oneshot::channel();
+        let read = Read::HasAll {
+            from,
+            until,
+            answer,
+        };
+        let asking = async {
+            self.reads.send(read).await.ok()?;
+            has_all.await.ok()?.ok()
+        };
+        let answered = timeout(INDEX_TIMEOUT, asking).await;
+        answered.is_ok_and(|has_all| has_all == Some(true))
+    }
 }
 
 /// The thread; see the module.
@@ -228,6 +255,11 @@ impl ReadingThread {
                     until,
                     answer,
                 } => self.answer(answer, |thread| thread.window(from, until)),
+                Read::HasAll {
+                    from,
+                    until,
+                    answer,
+                } => self.answer(answer, |thread| Ok(thread.reader()?.has_all(from, until))),
                 Read::Candles {
                     topic,
                     excerpt,

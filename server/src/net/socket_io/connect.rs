@@ -91,10 +91,7 @@ pub(super) async fn connect(
     let offset = auth.offset.as_deref().and_then(wire::parse_offset);
     let kept = match &offset {
         None => Kept::Nothing,
-        Some(parts) => {
-            shard.reach_handoff().await;
-            shard.with(|shard, _| shard.kept(parts))
-        }
+        Some(parts) => kept(&shard, parts).await,
     };
     // The client library takes the same pid for the word that nothing was lost.
     let pid = match (kept, auth.pid) {
@@ -134,6 +131,18 @@ pub(super) async fn connect(
         }
     }
     Connected::Yes(begun)
+}
+
+/// How much of what an offset stands for is still there, in memory or in the log.
+async fn kept(shard: &Rc<ShardHandle>, offset: &[Offset]) -> Kept {
+    shard.reach_handoff().await;
+    let kept = shard.with(|shard, _| shard.kept(offset));
+    match (kept, &shard.log_reads) {
+        (Kept::BeyondTape { from, until }, Some(reads)) if reads.has_all(from, until).await => {
+            Kept::Whole
+        }
+        _ => kept,
+    }
 }
 
 /// The standing of a client by its token.
