@@ -7,12 +7,25 @@ use std::{
     sync::LazyLock,
 };
 
+use tickcast_documents::documents;
+
 /// The project's folder.
 pub(crate) fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("..")
         .canonicalize()
         .unwrap()
+}
+
+/// The block of a document that has this text.
+#[track_caller]
+pub(crate) fn block(path: &str, part: &str) -> String {
+    let all = documents(&project()).unwrap();
+    let document = all.iter().find(|document| document.path == Path::new(path));
+    let mut found = document.unwrap().blocks();
+    found.retain(|block| block.text.contains(part));
+    assert_eq!(found.len(), 1, "{path} has one block with {part}");
+    found.remove(0).text
 }
 
 /// The output of a command that succeeds, without the space at its ends.
@@ -79,6 +92,8 @@ fn build() -> PathBuf {
     }
     run(Command::new("scripts/package.sh")
         .current_dir(project())
+        // It is for tests. The server would take it for a setting.
+        .env_remove("TICKCAST_SERVER")
         .args(["--compression", "none", "--binaries"])
         .arg(&programs)
         .arg("--output")

@@ -1,6 +1,6 @@
 //! The container and its description for Kubernetes fit the server: settings, ports, paths, user.
 //!
-//! No container runs here. The tests start the server with the same settings.
+//! No container runs here. The tests start the server with the same settings. `engine` runs it.
 
 use std::{
     collections::BTreeMap,
@@ -53,7 +53,7 @@ fn environment() -> BTreeMap<String, String> {
 }
 
 /// The objects of the description, by kind and name.
-fn objects() -> BTreeMap<String, Value> {
+pub(crate) fn objects() -> BTreeMap<String, Value> {
     let script = "import json, sys, yaml\n\
         print(json.dumps(list(yaml.safe_load_all(open(sys.argv[1])))))";
     let path = project().join("packaging/kubernetes.yaml");

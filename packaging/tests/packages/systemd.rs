@@ -1,16 +1,13 @@
 //! The server under a real systemd: the package's unit starts, holds, reloads, restarts and stops
 //! it, with the blocks of the documents that need a booted machine.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, process::Command};
 
-use tickcast_documents::{
-    documents,
-    output::{Output, Running, until},
-};
+use tickcast_documents::output::{Output, Running, until};
 
 use crate::{
     booted::Booted,
-    built::{package, project, run},
+    built::{block, package, project, run},
     root::Root,
     unit::EXPOSURE_MAX,
 };
@@ -298,14 +295,4 @@ fn drop_in(root: &Root, system: &Booted<'_>, text: &str) {
     fs::create_dir_all(at.parent().unwrap()).unwrap();
     fs::write(at, text).unwrap();
     system.run(&["systemctl", "daemon-reload"]);
-}
-
-/// The block of a document that has this text.
-fn block(path: &str, part: &str) -> String {
-    let all = documents(&project()).unwrap();
-    let document = all.iter().find(|document| document.path == Path::new(path));
-    let mut found = document.unwrap().blocks();
-    found.retain(|block| block.text.contains(part));
-    assert_eq!(found.len(), 1, "{path} has one block with {part}");
-    found.remove(0).text
 }
