@@ -1,10 +1,10 @@
 //! `latest`, `topics`, `history`, `check`, and what needs no server.
 
-use std::fs;
+use std::{fs, io::pipe, process::Stdio};
 
 use tickcast_server_testkit::Program;
 
-use crate::support::{end, run, run_with, tickcast};
+use crate::support::{end, run, run_with, tickcast, tickcast_at};
 
 #[tokio::test]
 async fn topics_and_newest_values_are_shown_in_all_forms() {
@@ -143,4 +143,25 @@ async fn a_command_with_several_servers_asks_one_that_is_there() {
     let mut asked = tickcast(&["latest", "--url", ""]);
     let said = end(asked.spawn().unwrap()).await.said(2);
     assert!(said.contains("URL"), "{said}");
+}
+
+#[tokio::test]
+async fn a_reader_that_has_left_is_no_failure_of_any_question() {
+    let server = Program::start(&["--feed", "none"]).await;
+    run(&server, &["pub", "a/b", "1"]).await.with(0);
+    for question in [
+        &["check"][..],
+        &["latest", "#"],
+        &["topics"],
+        &["history", "a/b"],
+        &["tail", "#"],
+    ] {
+        let (reader, writer) = pipe().unwrap();
+        drop(reader);
+        let mut command = tickcast_at(&server, question);
+        command.stdout(Stdio::from(writer));
+        let child = command.spawn().unwrap();
+        drop(command);
+        assert_eq!(end(child).await.said(0), "", "{question:?}");
+    }
 }
