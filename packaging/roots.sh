@@ -4,13 +4,13 @@
 # grown NAME FINISH PACKAGE...
 #
 # Prints the path of an archive with the small system of root.sh, these packages beside it, and what
-# the function FINISH adds. Makes it first if there is none for this script and these packages.
-# FINISH finds the system in $root, and a folder for its own files in $work.
+# the function FINISH adds. Makes it first if there is none for packaging/NAME.sh as it is and these
+# packages. FINISH finds the system in $root, and a folder for its own files in $work.
 grown() {
     local name=$1 finish=$2 base key folder archive words
     shift 2
     base=$(packaging/root.sh)
-    key=$(cat "$0" packaging/roots.sh - <<<"$*" | cksum | cut --delimiter=' ' --fields=1)
+    key=$(cat "packaging/$name.sh" packaging/roots.sh - <<<"$*" | cksum | cut --delimiter=' ' --fields=1)
     folder=$(dirname "$base")
     archive=$folder/$name-$key-$(basename "$base")
     # Two runs at the same time make one.

@@ -2,8 +2,8 @@
 //! docs/install.md shows and as the pod of packaging/kubernetes.yaml.
 //!
 //! The stage before would make a release build in an image that has to be downloaded. Its commands
-//! that fill the image run here as they are, with the program of `TICKCAST_SERVER`, such as a static
-//! one, or of this build with the libraries that it needs.
+//! that fill the image run here as they are, with the program of `TICKCAST_SERVER`, such as a
+//! static one, or of this build with the libraries that it needs.
 
 use std::{
     env, fs,
@@ -226,8 +226,8 @@ fn fill(containerfile: &str, archive: &Path) {
     let work = tempfile::tempdir().unwrap();
     let at = |path: &str| work.path().join(path);
     let text = containerfile.replace("\\\n", " ");
-    let lines = text.lines().filter_map(|line| line.strip_prefix("RUN "));
-    let script = lines.last().unwrap();
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix("RUN "));
+    let script = lines.next_back().unwrap();
     let files = at("files");
     let filled = script.replace(FILES, files.to_str().unwrap());
     assert_ne!(filled, script);
