@@ -342,6 +342,19 @@ test('where an interval is kept too short, a longer one goes on, and the join is
   assert.ok(questions <= 4, String(questions));
 });
 
+test('the first interval of all is no loss, one that others come before is', () => {
+  const past = new Past('a');
+  const look = () => past.look(60, START_S, START_S + 600, START_S + 600);
+  const { question } = look();
+  const asked = { ...question, asked_s: START_S + 600 };
+  const intervals = [120, 180, 300].map((at) => ofSample(START_S + at, 60, { number: 1 }, at === 180 ? 'complete' : 'incomplete'));
+  question.series.take(asked, { position: 1, intervals, more: true });
+  const states = () => look().intervals.map(({ state }) => state);
+  assert.deepEqual(states(), ['incomplete', 'complete', 'incomplete']);
+  question.series.take({ ...asked, before_s: START_S + 120 }, { position: 1, intervals: [], more: false });
+  assert.deepEqual(states(), ['first', 'complete', 'incomplete']);
+});
+
 test('a few questions are in flight, and what is out of sight is not asked any more', async () => {
   const asked = [];
   const changes = [];

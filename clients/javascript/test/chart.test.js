@@ -418,6 +418,17 @@ test('incomplete intervals are hatched, and no line leads over what may be missi
   assert.deepEqual(boxes, [[-60, -50], [-40, -10]]);
 });
 
+test('where all that is known begins nothing is hatched, and the pointer says so', () => {
+  const plot = plotOf(SIZE, 80, 60, NOW_S - 60);
+  const boxesOf = (rows) => flawBoxes(rows, plot).map(({ left, width }) => [left, left + width].map((x) => Math.round(plot.s(x)) - NOW_S));
+  const first = row(50, { state: 'first' });
+  assert.deepEqual(boxesOf([first, row(40)]), []);
+  // What came after it may be missing.
+  assert.deepEqual(boxesOf([first, row(20, { state: 'incomplete' })]), [[-40, -10]]);
+  const { pointed } = compose(seriesOf([[1, 1]], { rows: [first, row(40)] }), { pointed_s: NOW_S - 45 });
+  assert.match(pointed.lines.at(-1), /10 s · history begins in it$/);
+});
+
 test('what is not drawn is said where there is space, and at the pointer', () => {
   const note = { from_s: NOW_S - 60, to_s: NOW_S - 30, text: 'the server keeps none' };
   const { notes, pointed } = compose(seriesOf([[20, 1], [10, 2]], { notes: [note] }), { pointed_s: NOW_S - 40 });

@@ -7,7 +7,7 @@ import WebSocket from 'ws';
 
 import { Client } from '../index.js';
 import { Server } from './support/server-process.js';
-import { PATIENCE, PHONE, TIMEOUT_MS, drawn, onPage, tooSmall } from './support/on-page.js';
+import { PATIENCE, PHONE, TIMEOUT_MS, drawn, onPage, recordTexts, tooSmall, written } from './support/on-page.js';
 
 const topics = (page) => page.locator('.row:not([hidden]) span:first-child').allTextContents();
 const state = (page, pattern) =>
@@ -50,6 +50,39 @@ onPage('rows appear and change, a filter selects rows, and a click draws a chart
   await row.click();
   await page.waitForFunction((topic) => document.querySelector('.chart.active .topic').textContent === topic, chosen, PATIENCE);
   await drawn(page);
+  assert.deepEqual(messages, []);
+});
+
+onPage('another filter shows its first match, and floors are in their natural order', { flags: ['--feed', 'none'] }, async ({ page, messages, server }) => {
+  const publisher = new Client(`ws://127.0.0.1:${server().port}/ws`, { WebSocket });
+  for (let from = 1; from <= 300; from += 100) {
+    await publisher.publish(Array.from({ length: 100 }, (_, at) => ({ topic: `tower/floor-${from + at}/lamp`, value: { text: 'on' } })));
+  }
+  publisher.close();
+  const scrolled = (isFar) => page.waitForFunction((far) => far === document.querySelector('#scroll').scrollTop > 1_000, isFar, PATIENCE);
+  await page.waitForSelector('.row:not([hidden])', PATIENCE);
+  await page.locator('.row:not([hidden])').nth(5).hover();
+  await page.mouse.wheel(0, 4_000);
+  await scrolled(true);
+  await page.keyboard.press('/');
+  await page.keyboard.type('floor-1');
+  await scrolled(false);
+  await page.waitForFunction(() => document.querySelector('.row:not([hidden])').textContent.includes('floor-1/lamp'), undefined, PATIENCE);
+  const [first, second, third] = await topics(page);
+  assert.deepEqual([first, second, third], [1, 10, 11].map((floor) => `tower/floor-${floor}/lamp`));
+  assert.deepEqual(messages, []);
+});
+
+onPage('small readings keep their digits in the list, in the title and on the axis', { flags: ['--feed', 'none'], path: '#chart=lab%2Fleak' }, async ({ page, messages, server }) => {
+  await recordTexts(page);
+  const publisher = new Client(`ws://127.0.0.1:${server().port}/ws`, { WebSocket });
+  for (const reading of [1e-12, 1.5e-12, 1.2e-12]) await publisher.publish({ topic: 'lab/leak', value: { reading } });
+  publisher.close();
+  await page.waitForFunction(() => document.querySelector('.row:not([hidden])')?.textContent.includes('1.2e-12'), undefined, PATIENCE);
+  await page.waitForFunction(() => document.querySelector('.chart.active .title').textContent.includes('1.2e-12'), undefined, PATIENCE);
+  await written(page, /^1\.\de-12/);
+  const texts = await page.evaluate(() => globalThis.written.map(([, text]) => text));
+  assert.ok(!texts.includes('0.0000000'), texts.join(' '));
   assert.deepEqual(messages, []);
 });
 

@@ -3,10 +3,7 @@
 use std::io::{self, Write};
 
 use jiff::Timestamp;
-use tickcast_protocol::{
-    message::{CandleState, TimeNs},
-    value::Side,
-};
+use tickcast_protocol::{message::TimeNs, value::Side};
 
 use crate::data::{
     chart::rows::ChartRow,
@@ -84,11 +81,7 @@ pub(crate) fn write_rows(
     for row in rows {
         let start = Timestamp::from_nanosecond(i128::from(row.start_ns)).unwrap_or_default();
         let seconds = row.length_ns as f64 / 1e9;
-        let state = match row.state {
-            CandleState::Complete => "complete",
-            CandleState::Open => "open",
-            CandleState::Incomplete => "incomplete",
-        };
+        let state = row.known.as_str();
         let (low, high, middle) = (row.low, row.high, row.middle);
         writeln!(
             out,
@@ -120,7 +113,10 @@ fn size(size: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::history::{GapCause, SampleExtra};
+    use crate::data::{
+        chart::Known,
+        history::{GapCause, SampleExtra},
+    };
 
     #[test]
     fn samples_and_losses_between_them_are_written() {
@@ -154,7 +150,7 @@ mod tests {
             high: 2.5,
             middle: 1.75,
             count: 4,
-            state: CandleState::Incomplete,
+            known: Known::Incomplete,
         };
         let text = |kind| {
             let mut out = Vec::new();

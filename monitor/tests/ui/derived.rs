@@ -275,3 +275,33 @@ fn the_average_price_and_the_rate_of_change_are_live_and_charted_from_the_dialog
     let rate = number(&harness, &format!("derived/rate/{PRESSURE}"));
     assert_eq!(rate, Some(3.0), "per second");
 }
+
+#[test]
+fn a_spread_follows_both_topics_and_has_the_gaps_of_each() {
+    const POWER: &str = "building/power/main";
+    let mut harness = opened(PRESSURE);
+    harness.get_by_label("Spread").click();
+    harness.run_steps(3);
+    type_into(&mut harness, "A", PRESSURE);
+    type_into(&mut harness, "B", POWER);
+    harness.get_by_label("Add to the active chart").click();
+    harness.run_steps(3);
+    close(&mut harness);
+    let charts = charted(&harness);
+    let [spread, other] = &charts[..] else {
+        panic!("{charts:?}");
+    };
+    assert_eq!(other, PRESSURE);
+    assert!(painted(&harness, spread), "in the legend");
+    readings(&mut harness, &[50.2]);
+    let shown = number(&harness, spread).unwrap();
+    assert!((shown - 2.0).abs() < 1e-9, "both are live: {shown}");
+    assert!(painted(&harness, "2.0"), "the newest value on its axis");
+    for topic in [PRESSURE, POWER] {
+        harness.state_mut().script.skip(topic, 3);
+        readings(&mut harness, &[49.2]);
+    }
+    let store = harness.state().monitor.store();
+    let series = store.topic_named(spread).unwrap().series.as_ref();
+    assert_eq!(series.unwrap().gaps().count(), 2, "one of each");
+}

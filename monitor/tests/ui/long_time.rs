@@ -24,6 +24,8 @@ pub(super) struct PastServer {
     past: BTreeMap<&'static str, Vec<(i64, f64)>>,
     /// When updates of the market were missing.
     outage: (i64, i64),
+    /// When it began: of an interval that began before, it lacks updates.
+    began_ns: i64,
     pub(super) answers: usize,
 }
 
@@ -38,6 +40,7 @@ impl PastServer {
             _client: client,
             past: BTreeMap::new(),
             outage: (0, 0),
+            began_ns: i64::MIN,
             answers: 0,
         };
         (server, handle)
@@ -73,7 +76,7 @@ impl PastServer {
             if is_hit && (self.outage.0..self.outage.1).contains(&time_ns) {
                 continue;
             }
-            let state = match is_hit {
+            let state = match is_hit || start_ns < self.began_ns {
                 true => CandleState::Incomplete,
                 false if end_ns > now_ns => CandleState::Open,
                 false => CandleState::Complete,
@@ -181,9 +184,18 @@ pub(super) fn started(
     topics: &[&str],
     past: impl FnOnce(&mut PastServer),
 ) -> (Harness<'static, Bench>, PastServer) {
+    started_at([1440.0, 900.0], topics, past)
+}
+
+/// The same, in a window of this size.
+fn started_at(
+    size: [f32; 2],
+    topics: &[&str],
+    past: impl FnOnce(&mut PastServer),
+) -> (Harness<'static, Bench>, PastServer) {
     let (mut server, handle) = PastServer::new();
     past(&mut server);
-    let mut harness = harness(SavedState::default(), topics);
+    let mut harness = harness_of(size, SavedState::default(), topics);
     let monitor: &mut Monitor = &mut harness.state_mut().monitor;
     let url = monitor.url().to_owned();
     let queue = harness.state().script.queue.clone();
@@ -337,6 +349,66 @@ fn an_outage_is_hatched_in_the_candles_of_the_server() {
     assert_eq!(incomplete.count(), 2, "those in which it began and ended");
 }
 
+/// Number of hatching lines within an area.
+fn hatching(harness: &Harness<'_, Bench>, area: egui::Rect) -> usize {
+    let shapes = harness.output().shapes.iter();
+    let lines = shapes.filter(|clipped| match &clipped.shape {
+        egui::Shape::LineSegment { points, .. } => {
+            let is_slanted = points[0].x != points[1].x && points[0].y != points[1].y;
+            is_slanted && clipped.clip_rect.intersects(area)
+        }
+        _ => false,
+    });
+    lines.count()
+}
+
+#[test]
+fn where_the_history_begins_nothing_is_hatched_and_the_pointer_says_why() {
+    // The server began within a minute, in candles and in the rows of a reading.
+    for topic in [BTC, SENSOR] {
+        let began_ns = START_NS - 20 * MINUTE - 17 * SECOND;
+        let chart = |outage| {
+            let (mut harness, mut server) = started(&[topic], |server| {
+                server.fill(topic, began_ns, SECOND / 2);
+                server.began_ns = began_ns;
+                server.outage = outage;
+            });
+            match topic {
+                BTC => harness.get_by_label("1 m").click(),
+                _ => {
+                    for _ in 0..5 {
+                        harness.key_press(Key::Minus);
+                        harness.run_steps(2);
+                    }
+                }
+            }
+            harness.run_steps(2);
+            for _ in 0..12 {
+                server.serve(&mut harness);
+            }
+            harness
+        };
+        let mut harness = chart((0, 0));
+        let plot = harness.get_by_label(&format!("Chart of {topic}")).rect();
+        assert_eq!(hatching(&harness, plot), 0, "{topic}");
+        let (from_ns, to_ns) = window(&harness);
+        assert!(from_ns < began_ns, "{topic}: its beginning is in sight");
+        // The pointer over the first interval.
+        let ns_per_point = (to_ns - from_ns) as f64 / f64::from(plot.width());
+        let found = (0..40).any(|step| {
+            let x = (began_ns - from_ns) as f64 / ns_per_point;
+            let at = plot.left_center() + vec2(x as f32 - 20.0 + step as f32, 40.0);
+            harness.hover_at(at);
+            harness.run_steps(2);
+            painted(&harness, "history begins in it")
+        });
+        assert!(found, "{topic}: {:?}", texts(&harness, plot));
+        // A loss is hatched still.
+        let harness = chart((START_NS - 9 * MINUTE + 5, START_NS - 5 * MINUTE - 5));
+        assert!(hatching(&harness, plot) > 0, "{topic}");
+    }
+}
+
 #[test]
 fn a_week_of_a_sensor_opens_at_once_with_the_range_and_the_mean() {
     let (mut harness, mut server) = started(&[SENSOR], |server| {
@@ -394,6 +466,46 @@ fn before_the_server_began_nothing_is_drawn() {
     harness.run_steps(3);
     assert!(!painted(&harness, "mean "), "{:?}", texts(&harness, plot));
     assert!(painted(&harness, "The server's history begins at"));
+}
+
+#[test]
+fn the_words_about_where_history_begins_leave_a_narrow_chart_to_its_lines() {
+    const OTHER: &str = "plant/line-1/pressure";
+    let shown = |size: [f32; 2], topics: &[&str]| {
+        let (mut harness, mut server) = started_at(size, topics, |server| {
+            for topic in [SENSOR, OTHER] {
+                server.fill(topic, START_NS - 2 * MINUTE + 11 * SECOND, SECOND);
+            }
+        });
+        for topic in topics {
+            let plot = harness.get_by_label(&format!("Chart of {topic}")).rect();
+            for _ in 0..3 {
+                wheel(&mut harness, plot.center(), -120.0);
+            }
+        }
+        for _ in 0..8 {
+            server.serve(&mut harness);
+        }
+        let plot = harness.get_by_label(&format!("Chart of {SENSOR}")).rect();
+        assert_apart(&harness, plot, &format!("{size:?}"));
+        let texts = texts(&harness, plot).into_iter();
+        let words = texts.filter(|(text, _)| text.to_lowercase().contains("begin"));
+        let words: Vec<_> = words.collect();
+        for (text, rect) in &words {
+            assert!(rect.height() < 20.0, "one line: {text:?}");
+            assert!(rect.width() < 0.7 * plot.width(), "{text:?} in {plot:?}");
+        }
+        words.into_iter().map(|(text, _)| text).collect::<Vec<_>>()
+    };
+    let wide = shown([1440.0, 900.0], &[SENSOR]);
+    assert!(matches!(&wide[..], [text] if text.starts_with("The server's history begins at 20")));
+    let narrow = shown([720.0, 420.0], &[SENSOR]);
+    assert!(
+        matches!(&narrow[..], [text] if text.starts_with("Begins at ")),
+        "{narrow:?}"
+    );
+    let narrower = shown([720.0, 420.0], &[SENSOR, OTHER]);
+    assert!(narrower.len() <= 1, "{narrower:?}");
 }
 
 #[test]

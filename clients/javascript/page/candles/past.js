@@ -90,7 +90,7 @@ export class Past {
       const longer_s = floor_s !== null && floor_s > from_s ? longerThan(length_s) : null;
       const older = longer_s === null ? null : this.#older(longer_s, from_s, Math.min(floor_s, end_s), now_s);
       if (!older?.isKept) {
-        found.intervals.unshift(...series.between(from_s, end_s));
+        found.intervals.unshift(...withFirst(series.between(from_s, end_s), floor_s));
         found.missing.unshift(...series.missing(from_s, Math.min(end_s, now_s)));
         found.question ??= older?.question ?? null;
         // Whether longer intervals reach further back is not known yet.
@@ -130,4 +130,10 @@ export class Past {
     }
     return series;
   }
+}
+
+/** Nothing was lost in the interval in which all that the server keeps begins. */
+function withFirst(intervals, floor_s) {
+  const [first, ...others] = intervals;
+  return first?.start_s === floor_s && first.state === 'incomplete' ? [{ ...first, state: 'first' }, ...others] : intervals;
 }

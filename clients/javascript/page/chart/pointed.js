@@ -6,6 +6,8 @@ import { meanOf } from './row-shapes.js';
 import { stateAt } from './states.js';
 
 const MAX_TEXT = 60;
+/** By the state of an interval, what is said about it. */
+const FLAWS = { incomplete: ' · incomplete', first: ' · history begins in it' };
 /** A pointer is not more exact. */
 const NEAR_PX = 12;
 
@@ -69,7 +71,7 @@ const countOf = (count) => `${grouped(String(count))} ${count === 1 ? 'update' :
 
 function startAndLength({ start_s, interval_s, state }, now_s, isUtc) {
   const isOpen = start_s + interval_s > now_s;
-  const flaw = state === 'incomplete' ? ' · incomplete' : isOpen ? ' · open' : '';
+  const flaw = FLAWS[state] ?? (isOpen ? ' · open' : '');
   return `${clockFrom(start_s * 1000, now_s * 1000, isUtc).slice(0, -4)} · ${span(interval_s)}${flaw}`;
 }
 

@@ -1,6 +1,8 @@
 // Where rows lie on a plot, in CSS pixels: the band from the least to the greatest number of each
 // interval, and the line through their means.
 
+import { isPartial } from '../candles/sums.js';
+
 /**
  * @param {object[]} rows sums, ascending
  * @param {number | null} until_s where every single update is known, which the rows end at
@@ -27,7 +29,7 @@ export function rowShapes(rows, until_s, plot, values) {
 export const meanOf = ({ sum, count, close }) => (sum === null ? close : sum / count);
 
 /** Nothing came between two flawed intervals, which may be because none were counted. */
-const isUnsure = (before, row) => before.start_s + before.interval_s < row.start_s && before.state === 'incomplete' && row.state === 'incomplete';
+const isUnsure = (before, row) => before.start_s + before.interval_s < row.start_s && isPartial(before) && isPartial(row);
 
 /** @returns {[number, number] | null} the least and greatest number of rows in sight */
 export function extremesOfRows(rows, plot) {
@@ -41,24 +43,24 @@ export function extremesOfRows(rows, plot) {
 }
 
 /**
- * The times of incomplete intervals, those side by side as one.
+ * The times in which updates are missing, those side by side as one. None are missing before the
+ * first interval of all.
  *
  * @returns {{ left: number, width: number }[]}
  */
 export function flawBoxes(intervals, plot) {
   const boxes = [];
-  let last = null;
+  /** The end of the interval before, if it lacks updates. */
+  let partial_s = null;
   for (const each of intervals) {
-    if (each.state !== 'incomplete') {
-      last = null;
-      continue;
+    const end_s = each.start_s + each.interval_s;
+    if (each.state === 'incomplete') {
+      const left = Math.max(plot.x(partial_s ?? each.start_s), plot.left);
+      const right = Math.min(plot.x(end_s), plot.right);
+      if (partial_s !== null && boxes.length > 0) boxes.at(-1).width = right - boxes.at(-1).left;
+      else if (right > left) boxes.push({ left, width: right - left });
     }
-    const from_s = last ?? each.start_s;
-    const left = Math.max(plot.x(from_s), plot.left);
-    const right = Math.min(plot.x(each.start_s + each.interval_s), plot.right);
-    if (last !== null && boxes.length > 0) boxes.at(-1).width = right - boxes.at(-1).left;
-    else if (right > left) boxes.push({ left, width: right - left });
-    last = each.start_s + each.interval_s;
+    partial_s = isPartial(each) ? end_s : null;
   }
   return boxes;
 }

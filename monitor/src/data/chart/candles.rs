@@ -1,10 +1,8 @@
 //! Candles and volume from samples.
 
-use tickcast_protocol::{
-    decimal::Decimal,
-    message::{CandleState, TimeNs},
-};
+use tickcast_protocol::{decimal::Decimal, message::TimeNs};
 
+use super::known::Known;
 use crate::data::history::{LANE_MAIN, LANE_SECOND, SampleSeries, SeriesKind};
 
 /// What happened within one interval.
@@ -27,7 +25,7 @@ pub(crate) struct Candle {
     /// Number of updates.
     pub(crate) count: u64,
     /// Whether its interval is over, and no update in it is missing.
-    pub(crate) state: CandleState,
+    pub(crate) known: Known,
 }
 
 impl Candle {
@@ -75,10 +73,11 @@ pub(crate) fn candles(
                 volume,
                 exact_volume: None,
                 count: values.count,
-                state: match has_gap || is_cut {
-                    true => CandleState::Incomplete,
-                    false if now_ns < candle_end_ns => CandleState::Open,
-                    false => CandleState::Complete,
+                known: match (has_gap, is_cut) {
+                    (true, _) => Known::Incomplete,
+                    (false, true) => Known::Begins,
+                    (false, false) if now_ns < candle_end_ns => Known::Open,
+                    (false, false) => Known::Complete,
                 },
             });
         }

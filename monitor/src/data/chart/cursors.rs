@@ -156,10 +156,8 @@ fn value_at(series: &SampleSeries, time_ns: TimeNs) -> Option<f64> {
 mod tests {
     use proptest::prelude::*;
 
-    use tickcast_protocol::message::CandleState;
-
     use super::*;
-    use crate::data::history::GapCause;
+    use crate::data::{chart::Known, history::GapCause};
 
     /// A sample's time and value, and whether a gap comes before it.
     type Given = (i64, f64, bool);
@@ -237,7 +235,7 @@ mod tests {
             high,
             middle,
             count,
-            state: CandleState::Complete,
+            known: Known::Complete,
         };
         let rows = [
             row(0, -5.0, 5.0, 0.0, 10),

@@ -1,8 +1,11 @@
 //! Candles of the server, with those of the samples held here where the server's are not known.
 
-use tickcast_protocol::message::{CandleState, TimeNs};
+use tickcast_protocol::message::TimeNs;
 
-use super::candles::{Candle, candles};
+use super::{
+    candles::{Candle, candles},
+    known::Known,
+};
 use crate::data::{
     history::SampleSeries,
     long_history::{BarSum, LongBar, LongTrack, TopicLongHistory, folded, source_of},
@@ -26,7 +29,7 @@ impl From<LongBar> for Candle {
             volume: volume.map_or(0.0, |volume| volume.to_f64()),
             exact_volume: volume,
             count: bar.count,
-            state: bar.state,
+            known: bar.state.into(),
         }
     }
 }
@@ -46,6 +49,13 @@ pub(crate) fn joined_candles(
     };
     let bars = folded(track, interval_ns, (start_ns, end_ns), now_ns);
     let mut made: Vec<Candle> = bars.into_iter().map(Candle::from).collect();
+    if let Some(first) = made.first_mut() {
+        let end_ns = first.start_ns.saturating_add(interval_ns);
+        let is_first = |begins_ns| (first.start_ns..end_ns).contains(&begins_ns);
+        if track.begins_ns().is_some_and(is_first) {
+            first.known = first.known.of_first();
+        }
+    }
     if track.covers(start_ns, end_ns.min(now_ns)) {
         return made;
     }
@@ -57,6 +67,12 @@ pub(crate) fn joined_candles(
     let own: Vec<Candle> = own.into_iter().filter(is_missing).collect();
     made.extend(own);
     made.sort_by_key(|candle| candle.start_ns);
+    for candle in made.iter_mut().skip(1) {
+        // The server knows what was before the first sample that is held here.
+        if candle.known == Known::Begins {
+            candle.known = Known::Incomplete;
+        }
+    }
     made
 }
 
@@ -65,47 +81,10 @@ fn is_known(candles: &[Candle], start_ns: TimeNs) -> bool {
     found.is_ok()
 }
 
-/// The stretches of time in which updates are missing, by the states of neighbouring intervals: of
-/// each its start, end and state. Between two of them that are incomplete, updates are missing too.
-pub(crate) fn incomplete_times(
-    intervals: impl Iterator<Item = (TimeNs, TimeNs, CandleState)>,
-) -> Vec<(TimeNs, TimeNs)> {
-    let mut times: Vec<(TimeNs, TimeNs)> = Vec::new();
-    let mut goes_on = false;
-    for (start_ns, end_ns, state) in intervals {
-        let is_incomplete = state == CandleState::Incomplete;
-        match times.last_mut() {
-            Some(last) if is_incomplete && goes_on => last.1 = end_ns,
-            _ if is_incomplete => times.push((start_ns, end_ns)),
-            _ => {}
-        }
-        goes_on = is_incomplete;
-    }
-    times
-}
-
 /// The track that candles of this length are made of.
 pub(crate) fn candle_track(
     long: Option<&TopicLongHistory>,
     interval_ns: i64,
 ) -> Option<&LongTrack> {
     long?.track(source_of(interval_ns)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn neighbours_that_are_incomplete_are_one_stretch() {
-        use CandleState::{Complete, Incomplete, Open};
-        let intervals = [
-            (0, 1, Incomplete),
-            (1, 2, Complete),
-            (2, 3, Incomplete),
-            (7, 8, Incomplete),
-            (8, 9, Open),
-        ];
-        assert_eq!(incomplete_times(intervals.into_iter()), [(0, 1), (2, 8)]);
-    }
 }

@@ -6,6 +6,7 @@ mod columns;
 mod cursors;
 pub(crate) mod held_rows;
 pub(crate) mod joined_candles;
+mod known;
 mod line;
 mod reduction;
 pub(crate) mod rows;
@@ -23,6 +24,7 @@ mod window;
 pub(crate) use self::{
     basis::{ShownAs, ValueBasis},
     cursors::{CoarsePart, Cursors, Measured},
+    known::{Known, incomplete_times},
     line::{BandPiece, Extent, Point},
     scale::{ScaleMode, ValueScale},
     series_options::{AxisSide, SeriesOptions},

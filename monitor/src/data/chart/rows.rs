@@ -1,10 +1,13 @@
 //! Rows of the server: least, greatest and mean values of intervals, for times of which not every
 //! update is held here.
 
-use tickcast_protocol::message::{CandleState, Interval, TimeNs};
+use tickcast_protocol::message::{Interval, TimeNs};
 
 use super::{
-    basis::ShownAs, joined_candles::incomplete_times, value_range::union_of, window::ChartWindow,
+    basis::ShownAs,
+    known::{Known, incomplete_times},
+    value_range::union_of,
+    window::ChartWindow,
 };
 use crate::data::{
     history::SampleSeries,
@@ -37,7 +40,7 @@ pub(crate) struct ChartRow {
     /// Number of updates.
     pub(crate) count: u64,
     /// Whether all updates are counted.
-    pub(crate) state: CandleState,
+    pub(crate) known: Known,
 }
 
 /// The rows of one topic, ascending.
@@ -76,6 +79,8 @@ fn rows(
     let mut until_ns = until_ns.min(window.end_ns);
     let mut wanted = Vec::new();
     let mut parts: Vec<Vec<ChartRow>> = Vec::new();
+    // Where the oldest rows begin, if there are none before them.
+    let mut oldest_ns = None;
     let interval_ns = interval.nanos();
     while window.start_ns < until_ns {
         wanted.push((interval, (window.start_ns, until_ns)));
@@ -92,7 +97,11 @@ fn rows(
         let from_ns = window.start_ns.saturating_sub(nanos);
         let bars = folded(track, nanos, (from_ns, until_ns), now_ns);
         let bars = bars.into_iter().filter(|bar| bar.start_ns < until_ns);
-        parts.push(bars.map(|bar| row(bar, nanos, until_ns)).collect());
+        let part: Vec<ChartRow> = bars.map(|bar| row(bar, nanos, until_ns)).collect();
+        if !part.is_empty() {
+            oldest_ns = track.begins_ns();
+        }
+        parts.push(part);
         match (track.begins_ns(), next_level(interval)) {
             (Some(begins_ns), Some(longer)) if begins_ns > window.start_ns => {
                 until_ns = until_ns.min(begins_ns);
@@ -101,8 +110,13 @@ fn rows(
             _ => break,
         }
     }
-    let rows: Vec<ChartRow> = parts.into_iter().rev().flatten().collect();
-    let states = rows.iter().map(|row| (row.start_ns, row.end_ns, row.state));
+    let mut rows: Vec<ChartRow> = parts.into_iter().rev().flatten().collect();
+    if let Some(first) = rows.first_mut()
+        && oldest_ns == Some(first.start_ns)
+    {
+        first.known = first.known.of_first();
+    }
+    let states = rows.iter().map(|row| (row.start_ns, row.end_ns, row.known));
     let incomplete = incomplete_times(states);
     let rows = ChartRows {
         rows,
@@ -150,7 +164,7 @@ pub(super) fn row(bar: LongBar, nanos: i64, until_ns: TimeNs) -> ChartRow {
         high,
         middle,
         count: bar.count,
-        state: bar.state,
+        known: bar.state.into(),
     }
 }
 
@@ -191,8 +205,7 @@ impl ChartRows {
     pub(crate) fn pieces(&self) -> impl Iterator<Item = &[ChartRow]> {
         self.rows.chunk_by(|before, after| {
             let are_apart = before.end_ns < after.start_ns;
-            let is_gap = |row: &ChartRow| row.state == CandleState::Incomplete;
-            !(are_apart && is_gap(before) && is_gap(after))
+            !(are_apart && before.known.is_partial() && after.known.is_partial())
         })
     }
 }

@@ -12,13 +12,14 @@ use super::{
 use crate::{
     data::{
         chart::{
-            ChartStyle, ChartWindow,
-            joined_candles::{candle_track, incomplete_times},
+            ChartStyle, ChartWindow, Known, incomplete_times,
+            joined_candles::candle_track,
             rows::{self, ChartRows, WantedRows},
         },
         format,
         history::SampleSeries,
         long_history::{LongAvailability, LongTrack, TopicLongHistory, source_of},
+        time::SECOND,
         topics::MonitoredTopic,
     },
     ui::{command::UiCommand, scene::Scene, theme},
@@ -27,6 +28,10 @@ use crate::{
 /// So much more of the visible time is asked for, that panning finds it there (one part in this
 /// many).
 const AHEAD_DIVISOR: i64 = 2;
+
+/// A text that would take a greater part of the chart's width is shortened: the lines below it
+/// matter more.
+const NOTE_PART_MAX: f32 = 0.6;
 
 /// What candles of this length need of the server.
 pub(super) fn wanted_candles(window: &ChartWindow, interval_ns: i64) -> Vec<WantedRows> {
@@ -93,23 +98,39 @@ pub(super) fn requests(
     requests
 }
 
-/// Hatches the intervals in which updates are missing.
+/// Hatches the intervals in which updates are missing. Where all begins nothing was lost: a line
+/// stands there.
 pub(super) fn incomplete(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>) {
     let of_candles = match &charted.drawing {
         Drawing::Candles(candles, interval_ns) => {
             let states = candles.iter().map(|candle| {
                 let end_ns = candle.start_ns.saturating_add(*interval_ns);
-                (candle.start_ns, end_ns, candle.state)
+                (candle.start_ns, end_ns, candle.known)
             });
             incomplete_times(states)
         }
         Drawing::Line(_) | Drawing::Band(_) => Vec::new(),
     };
+    if let Some(begins_ns) = begins_ns(charted) {
+        canvas.down(canvas.plot.x(begins_ns), canvas.theme().dim, 2.0);
+    }
     let of_rows = charted.rows.iter().flat_map(|rows| &rows.incomplete);
     for &(from_ns, to_ns) in of_candles.iter().chain(of_rows) {
         let painter = &canvas.inside;
         paint::incomplete(painter, &canvas.whole, from_ns, to_ns, canvas.theme());
     }
+}
+
+/// The start of the interval in which all that is known begins, if it is among those drawn.
+fn begins_ns(charted: &ChartedTopic<'_>) -> Option<TimeNs> {
+    let first = match &charted.drawing {
+        Drawing::Candles(candles, _) => candles.first().map(|first| (first.start_ns, first.known)),
+        Drawing::Line(_) | Drawing::Band(_) => {
+            let first = charted.rows.as_ref()?.rows.first();
+            first.map(|first| (first.start_ns, first.known))
+        }
+    };
+    first.and_then(|(start_ns, known)| (known == Known::Begins).then_some(start_ns))
 }
 
 /// Draws the rows of a topic, and where every update begins.
@@ -130,10 +151,13 @@ pub(super) fn rows(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>) {
 /// Writes what a chart waits for, or what the server does not have.
 pub(super) fn note(canvas: &Canvas<'_>, pane: &ChartPane, topics: &[ChartedTopic<'_>]) {
     let notes = topics.iter().find_map(|charted| {
-        let text = words(canvas.scene, charted, canvas.plot.start_ns)?;
+        let note = words(canvas.scene, charted, canvas.plot.start_ns)?;
         Some(match pane.topics.len() {
-            1 => text,
-            _ => format!("{}: {text}", charted.topic.name),
+            1 => note,
+            _ => Note {
+                text: format!("{}: {}", charted.topic.name, note.text),
+                ..note
+            },
         })
     });
     let is_loading = || {
@@ -144,25 +168,49 @@ pub(super) fn note(canvas: &Canvas<'_>, pane: &ChartPane, topics: &[ChartedTopic
             topic.series.is_none() && tracks.iter().any(LongTrack::is_asking)
         })
     };
-    let Some(text) = notes
-        .or_else(|| is_loading().then(|| "Loading".to_owned()))
-        .or_else(|| source_time::missing(canvas, pane))
+    let Some(note) = notes
+        .or_else(|| is_loading().then(|| Note::from("Loading".to_owned())))
+        .or_else(|| source_time::missing(canvas, pane).map(Note::from))
     else {
         return;
     };
     let area = canvas.free();
     let place = pos2(area.left() + 8.0, area.top() + 6.0);
     let (font, color) = (theme::axis_text(), canvas.theme().muted);
-    // A narrow chart has it in several lines.
     let room = (area.width() - 16.0).max(1.0);
-    let galley = canvas.inside.layout(text, font, color, room);
+    // A narrow chart has the short form. What has none is in several lines there.
+    let whole = canvas
+        .inside
+        .layout_no_wrap(note.text.clone(), font.clone(), color);
+    let galley = match note.short {
+        Some(_) if whole.size().x <= room * NOTE_PART_MAX => whole,
+        Some(short) => canvas.inside.layout_no_wrap(short, font, color),
+        None => canvas.inside.layout(note.text, font, color, room),
+    };
+    if galley.size().x > room {
+        return;
+    }
     let rect = Align2::LEFT_TOP.anchor_size(place, galley.size());
     let ground = canvas.theme().background.gamma_multiply(0.85);
     canvas.inside.rect_filled(rect.expand(2.0), 3, ground);
     canvas.inside.galley(rect.min, galley, color);
 }
 
-fn words(scene: &Scene<'_>, charted: &ChartedTopic<'_>, start_ns: TimeNs) -> Option<String> {
+/// What is written on a chart.
+struct Note {
+    text: String,
+    /// The same for a narrow chart, in which a long text would cover the lines. It is left out
+    /// where there is no room for it either.
+    short: Option<String>,
+}
+
+impl From<String> for Note {
+    fn from(text: String) -> Self {
+        Self { text, short: None }
+    }
+}
+
+fn words(scene: &Scene<'_>, charted: &ChartedTopic<'_>, start_ns: TimeNs) -> Option<Note> {
     if scene.player.is_some() || charted.wanted.is_empty() {
         return None;
     }
@@ -184,13 +232,13 @@ fn words(scene: &Scene<'_>, charted: &ChartedTopic<'_>, start_ns: TimeNs) -> Opt
     if long.availability() == LongAvailability::NotKept {
         let held_ns = charted.series.first_time();
         let reaches_back = held_ns.is_some_and(|first_ns| first_ns <= start_ns);
-        return (!reaches_back).then(|| "The server keeps no candles".to_owned());
+        return (!reaches_back).then(|| "The server keeps no candles".to_owned().into());
     }
     let track = what?;
     let now_ns = scene.now_ns;
     let visible = charted.wanted.last().map(|&(_, (_, to_ns))| to_ns)?;
     if track.is_asking() && !track.covers(start_ns, visible.min(now_ns)) {
-        return Some("Loading".to_owned());
+        return Some("Loading".to_owned().into());
     }
     let begins_ns = track.begins_ns()?;
     // The first of longer rows may begin before the first update.
@@ -198,5 +246,8 @@ fn words(scene: &Scene<'_>, charted: &ChartedTopic<'_>, start_ns: TimeNs) -> Opt
     let row_ns = rows.and_then(|rows| Some(rows.rows.first()?.start_ns));
     let begins_ns = row_ns.unwrap_or(begins_ns);
     let at = scene.zone.date_time(begins_ns);
-    (begins_ns > start_ns).then(|| format!("{label} at {at}"))
+    (begins_ns > start_ns).then(|| Note {
+        text: format!("{label} at {at}"),
+        short: Some(format!("Begins at {}", scene.zone.clock(begins_ns, SECOND))),
+    })
 }

@@ -1,6 +1,6 @@
 //! The texts that the pointer shows.
 
-use tickcast_protocol::message::{CandleState, TimeNs};
+use tickcast_protocol::message::TimeNs;
 
 use super::{
     canvas::{Canvas, ChartedTopic},
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     data::{
-        chart::{Cursors, candles::Candle, rows::ChartRow},
+        chart::{Cursors, Known, candles::Candle, rows::ChartRow},
         format,
         history::{LANE_MAIN, LANE_SECOND, SampleSeries, SeriesKind},
     },
@@ -118,11 +118,7 @@ pub(super) fn candle_lines(
     let theme = scene.theme;
     // Candles are drawn as what they are shown as.
     let number = |shown: f64| format::value(charted.map.value(shown), charted.topic.decimals);
-    let state = match candle.state {
-        CandleState::Complete => "",
-        CandleState::Open => " · open",
-        CandleState::Incomplete => " · incomplete",
-    };
+    let state = state(candle.known);
     let mut lines = vec![
         head_line(
             format!("O {}  C {}", number(candle.open), number(candle.close)),
@@ -160,15 +156,11 @@ pub(super) fn row_lines(
 ) -> Vec<BoxLine> {
     let theme = scene.theme;
     let number = |shown: f64| format::value(charted.map.value(shown), charted.topic.decimals);
-    let (what, state) = match (charted.series.kind(), row.state) {
-        (SeriesKind::Trade, state) => ("last", state),
-        (SeriesKind::Reading | SeriesKind::Quote, state) => ("mean", state),
+    let what = match charted.series.kind() {
+        SeriesKind::Trade => "last",
+        SeriesKind::Reading | SeriesKind::Quote => "mean",
     };
-    let state = match state {
-        CandleState::Complete => "",
-        CandleState::Open => " · open",
-        CandleState::Incomplete => " · incomplete",
-    };
+    let state = state(row.known);
     let (low, high) = (number(row.low), number(row.high));
     let at = scene.zone.date_time(row.start_ns);
     let length = format::age(row.length_ns);
@@ -178,6 +170,16 @@ pub(super) fn row_lines(
         text_line(updates(row.count), theme),
         text_line(format!("{at} · {length}{state}"), theme),
     ]
+}
+
+/// What is said about an interval of which not all is counted.
+fn state(known: Known) -> &'static str {
+    match known {
+        Known::Complete => "",
+        Known::Open => " · open",
+        Known::Incomplete => " · incomplete",
+        Known::Begins => " · history begins in it",
+    }
 }
 
 fn updates(count: u64) -> String {

@@ -1,10 +1,9 @@
 //! Candles and volume.
 
 use egui::{CornerRadius, Mesh, Painter, Rect, Shape, Stroke, pos2};
-use tickcast_protocol::message::CandleState;
 
 use crate::{
-    data::chart::candles::Candle,
+    data::chart::{Known, candles::Candle},
     ui::{chart::plot::Plot, theme::Theme},
 };
 
@@ -33,7 +32,7 @@ pub(crate) fn candles(
         let stroke = Stroke::new(1.0, color);
         painter.vline(x, plot.y(candle.high)..=top, stroke);
         painter.vline(x, bottom..=plot.y(candle.low), stroke);
-        if candle.state == CandleState::Complete || half < 2.0 {
+        if candle.known == Known::Complete || half < 2.0 {
             painter.rect_filled(body, CornerRadius::ZERO, color);
         } else {
             let outline = [
