@@ -54,7 +54,8 @@ onPage('rows appear and change, a filter selects rows, and a click draws a chart
 });
 
 onPage('another filter shows its first match, and floors are in their natural order', { flags: ['--feed', 'none'] }, async ({ page, messages, server }) => {
-  const publisher = new Client(`ws://127.0.0.1:${server().port}/ws`, { WebSocket });
+  const publisher = new Client(server().url, { WebSocket });
+  await publisher.ready;
   for (let from = 1; from <= 300; from += 100) {
     await publisher.publish(Array.from({ length: 100 }, (_, at) => ({ topic: `tower/floor-${from + at}/lamp`, value: { text: 'on' } })));
   }
@@ -75,7 +76,8 @@ onPage('another filter shows its first match, and floors are in their natural or
 
 onPage('small readings keep their digits in the list, in the title and on the axis', { flags: ['--feed', 'none'], path: '#chart=lab%2Fleak' }, async ({ page, messages, server }) => {
   await recordTexts(page);
-  const publisher = new Client(`ws://127.0.0.1:${server().port}/ws`, { WebSocket });
+  const publisher = new Client(server().url, { WebSocket });
+  await publisher.ready;
   for (const reading of [1e-12, 1.5e-12, 1.2e-12]) await publisher.publish({ topic: 'lab/leak', value: { reading } });
   publisher.close();
   await page.waitForFunction(() => document.querySelector('.row:not([hidden])')?.textContent.includes('1.2e-12'), undefined, PATIENCE);

@@ -24,8 +24,9 @@ const FOLLOWED: f64 = 0.5;
 /// The least time of a measurement: the system counts CPU time in hundredths of a second.
 const MEASURE: Duration = Duration::from_millis(1_500);
 
-/// The wait of an update that is shown at once. egui repaints twice when it is asked without a wait,
-/// so that widgets settle, which nothing here needs: the second repaint costs as much as the first.
+/// The wait of an update that is shown at once. egui repaints twice when it is asked to without a
+/// wait, so that widgets settle. Nothing here needs that, and the second repaint costs as much as
+/// the first one.
 const AT_ONCE: Duration = Duration::from_nanos(1);
 
 /// What the program has done so far.

@@ -184,3 +184,83 @@ fn the_buttons_of_a_narrow_inspector_stay_within_it() {
     let wide: f32 = buttons.iter().map(Rect::width).sum();
     assert!(wide > pane.width(), "it is narrow: {wide} in {pane:?}");
 }
+
+/// The points of all arcs and lines within an area.
+fn line_points(harness: &Harness<'_, Bench>, area: Rect) -> Vec<Pos2> {
+    let shapes = harness.output().shapes.iter();
+    let points = shapes.flat_map(|clipped| match &clipped.shape {
+        Shape::Path(path) => path.points.clone(),
+        _ => Vec::new(),
+    });
+    points.filter(|point| area.contains(*point)).collect()
+}
+
+#[test]
+fn the_value_of_a_gauge_keeps_away_from_its_arc() {
+    // Half the width of the arc.
+    const AROUND: f32 = 3.0;
+    for size in [[720.0, 420.0], [1000.0, 700.0], [1440.0, 900.0]] {
+        let mut harness = harness_of(size, SavedState::default(), &[]);
+        fill(&mut harness.state_mut().script);
+        harness.run_steps(2);
+        let select = UiCommand::Select(TEMPERATURE.parse().unwrap());
+        harness.state_mut().monitor.execute(select);
+        harness.run_steps(1);
+        harness.key_press_modifiers(Modifiers::COMMAND, Key::B);
+        harness.run_steps(3);
+        let tile = |harness: &Harness<'_, Bench>| {
+            let label = format!("Tile {TEMPERATURE}: ");
+            harness.get_by_label_contains(&label).rect()
+        };
+        harness.get_by_label_contains("Tile ").click_secondary();
+        harness.run_steps(3);
+        harness.get_by_label("Gauge").click();
+        harness.run_steps(3);
+        let area = tile(&harness);
+        let texts = texts(&harness, area).into_iter();
+        let mut values = texts.filter(|(text, _)| text.contains("87.31"));
+        let (_, value) = values.next().unwrap();
+        let arc = line_points(&harness, area);
+        assert!(arc.len() > 40, "{size:?}: an arc");
+        let touches = arc
+            .iter()
+            .find(|point| value.expand2(egui::vec2(AROUND, -2.0)).contains(**point));
+        assert!(touches.is_none(), "{size:?}: {touches:?} at {value:?}");
+    }
+}
+
+#[test]
+fn no_line_crosses_a_lane_of_states_where_there_is_room_for_both() {
+    for size in [[1000.0, 700.0], [1440.0, 900.0]] {
+        let mut harness = harness_of(size, SavedState::default(), &[TEMPERATURE]);
+        fill(&mut harness.state_mut().script);
+        harness.run_steps(2);
+        row(&harness, DOOR).click_modifiers(Modifiers::SHIFT);
+        harness.run_steps(2);
+        assert_eq!(charted(&harness), [DOOR, TEMPERATURE]);
+        // The newest reading is the least one.
+        for value in [40.0, 35.0, 25.25] {
+            let script = &mut harness.state_mut().script;
+            script.now_ns += SECOND;
+            script.every(DOOR, Value::Text("open".to_owned()));
+            script.every(TEMPERATURE, Value::Reading(value));
+        }
+        harness.run_steps(4);
+        let shown = texts(&harness, whole(&harness));
+        let place = |word: &str| {
+            let found = shown.iter().filter(|(text, _)| text == word);
+            found.map(|(_, rect)| *rect).collect::<Vec<_>>()
+        };
+        let newest = place("25.25");
+        let newest = newest
+            .iter()
+            .map(|rect| rect.center())
+            .max_by(|a, b| a.x.total_cmp(&b.x));
+        let lane = place(DOOR)
+            .into_iter()
+            .map(|rect| rect.top())
+            .fold(0.0, f32::max);
+        assert!(lane > 0.0, "{size:?}: {shown:?}");
+        assert!(newest.unwrap().y < lane, "{size:?}: {newest:?} in {lane}");
+    }
+}

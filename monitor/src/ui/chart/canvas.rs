@@ -113,6 +113,8 @@ pub(super) struct Canvas<'a> {
     pub(super) whole: Plot,
     /// The height of the legend at the top; 0 without one.
     pub(super) legend: f32,
+    /// The height at the bottom that lines leave to the lanes of states; 0 without both.
+    pub(super) lanes: f32,
     /// Paints within the chart.
     pub(super) inside: Painter,
     /// Paints the chart and its axes.
@@ -137,6 +139,13 @@ impl Canvas<'_> {
     pub(super) fn free(&self) -> Rect {
         let area = self.areas.plot;
         area.with_min_y((area.top() + self.legend).min(area.bottom()))
+    }
+
+    /// The area of prices and volume without the lanes of states.
+    pub(super) fn above_lanes(&self) -> Plot {
+        let mut plot = self.whole;
+        plot.rect.max.y -= self.lanes;
+        plot
     }
 
     /// The plot with the values of an axis.

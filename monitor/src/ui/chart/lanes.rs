@@ -31,6 +31,11 @@ pub(super) const STEP_MIN: f32 = NAME_HEIGHT + LANE_MIN_HEIGHT + LANE_GAP + 12.0
 /// Height of the strip that shows when a topic was stale or dead.
 const STATUS_HEIGHT: f32 = 4.0;
 
+/// The part of a chart's height that the lanes below its lines take, where that is enough for them,
+/// and the greatest part: higher ones lie over the lines.
+const LANES_PART: f32 = 0.4;
+const LANES_PART_MAX: f32 = 0.5;
+
 /// Space before the name of a stretch, and after it.
 const NAME_INDENT: f32 = 8.0;
 const NAME_END: f32 = 4.0;
@@ -62,32 +67,68 @@ pub(super) fn has_any(scene: &Scene<'_>, pane: &ChartPane) -> bool {
     })
 }
 
+/// The lanes of a chart.
+struct Lanes<'a> {
+    topics: Vec<(&'a MonitoredTopic, &'a Watched)>,
+    /// Whether the chart has lines as well.
+    has_lines: bool,
+    /// The height of each lane, and of it with its name and the space below it.
+    height: f32,
+    step: f32,
+}
+
+impl<'a> Lanes<'a> {
+    /// The lanes of a chart with this height for lines and lanes.
+    fn of(scene: &Scene<'a>, pane: &ChartPane, room: f32) -> Self {
+        let topics = pane.topics.iter();
+        let topics = topics.filter(|name| !pane.options.is_hidden(name));
+        let topics = topics.filter_map(|name| scene.store.topic_named(name.as_str()));
+        let has_lines = topics.clone().any(|topic| topic.series.is_some());
+        let mut lanes = Vec::new();
+        // By source time they would be at wrong places.
+        if scene.source_shift_ns.is_none() {
+            lanes.extend(topics.filter_map(|topic| Some((topic, states(topic)?))));
+        }
+        let all = match has_lines {
+            true => room * LANES_PART,
+            false => room - LANE_GAP,
+        };
+        let share = all / lanes.len().max(1) as f32;
+        let height = (share - NAME_HEIGHT - LANE_GAP).clamp(LANE_MIN_HEIGHT, LANE_HEIGHT);
+        Self {
+            topics: lanes,
+            has_lines,
+            height,
+            step: NAME_HEIGHT + height + LANE_GAP,
+        }
+    }
+
+    fn all_height(&self) -> f32 {
+        self.step * self.topics.len() as f32
+    }
+}
+
+/// The height at the bottom of a chart with this room that its lines leave to the lanes.
+pub(super) fn height_below_lines(scene: &Scene<'_>, pane: &ChartPane, room: f32) -> f32 {
+    let lanes = Lanes::of(scene, pane, room);
+    let height = lanes.all_height();
+    match lanes.has_lines && height <= room * LANES_PART_MAX {
+        true => height,
+        false => 0.0,
+    }
+}
+
 /// Draws a lane for each topic without numbers: at the top of an empty chart, below its legend, and
 /// at the bottom of one with lines. Returns whether there is any.
 pub(super) fn draw(canvas: &Canvas<'_>, pane: &ChartPane, hovered: Option<Pos2>) -> bool {
-    let scene = canvas.scene;
-    if scene.source_shift_ns.is_some() {
-        return false;
-    }
-    let topics = pane.topics.iter();
-    let topics = topics.filter(|name| !pane.options.is_hidden(name));
-    let topics = topics.filter_map(|name| scene.store.topic_named(name.as_str()));
-    let lanes: Vec<_> = topics
-        .clone()
-        .filter_map(|topic| Some((topic, states(topic)?)))
-        .collect();
-    let has_lines = topics.clone().any(|topic| topic.series.is_some());
     let area = canvas.free();
-    let begin = area.top() + LANE_GAP;
-    let share = (area.bottom() - begin) / lanes.len().max(1) as f32;
-    let height = (share - NAME_HEIGHT - LANE_GAP).clamp(LANE_MIN_HEIGHT, LANE_HEIGHT);
-    let step = NAME_HEIGHT + height + LANE_GAP;
-    let mut top = if has_lines {
-        area.bottom() - step * lanes.len() as f32
-    } else {
-        begin
+    let lanes = Lanes::of(canvas.scene, pane, area.height());
+    let (height, step) = (lanes.height, lanes.step);
+    let mut top = match lanes.has_lines {
+        true => area.bottom() - lanes.all_height(),
+        false => area.top() + LANE_GAP,
     };
-    for (topic, watched) in &lanes {
+    for (topic, watched) in &lanes.topics {
         let lane = Rect::from_min_max(
             pos2(area.left(), top + NAME_HEIGHT),
             pos2(area.right(), top + NAME_HEIGHT + height),
@@ -98,7 +139,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, pane: &ChartPane, hovered: Option<Pos2>)
         }
         top += step;
     }
-    !lanes.is_empty()
+    !lanes.topics.is_empty()
 }
 
 fn lane_of(canvas: &Canvas<'_>, topic: &MonitoredTopic, watched: &Watched, lane: Rect) {

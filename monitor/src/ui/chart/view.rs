@@ -76,6 +76,9 @@ pub(super) fn draw(
     if legend <= whole.rect.height() * LEGEND_PART_MAX {
         plot.rect.min.y += legend;
     }
+    // Nor behind the lanes of states.
+    let lanes = lanes::height_below_lines(scene, pane, areas.plot.height() - legend);
+    plot.rect.max.y -= lanes;
     if volume.is_some() {
         plot.rect.max.y -= plot.rect.height() * VOLUME_PART;
     }
@@ -90,6 +93,7 @@ pub(super) fn draw(
         second,
         whole,
         legend,
+        lanes,
         inside: ui.painter().with_clip_rect(areas.plot),
         outside: ui.painter().clone(),
     };
@@ -152,7 +156,7 @@ fn paint<'s>(
     }
     marks::no_connection(canvas);
     if let Some((candles, interval_ns)) = volume {
-        paint::volume(inside, &canvas.whole, candles, *interval_ns, theme);
+        paint::volume(inside, &canvas.above_lanes(), candles, *interval_ns, theme);
     }
     for charted in topics {
         long_time::rows(canvas, charted);

@@ -15,6 +15,10 @@ const BEYOND: f64 = 0.25;
 /// Width of the arc.
 const WIDTH: f32 = 7.0;
 
+/// The part of the inner radius that the value may take: its upper corners are as far from the arc
+/// as its sides then.
+const VALUE_PART: f32 = 0.85;
+
 /// Points of a whole arc: smooth at any size of a tile.
 const POINTS: usize = 48;
 
@@ -100,8 +104,10 @@ pub(super) fn paint(
     let tip = at(middle, radius + WIDTH / 2.0, part);
     let root = at(middle, inner - WIDTH, part);
     painter.line_segment([root, tip], Stroke::new(2.0, theme.text));
-    let corner = pos2(middle.x - inner, middle.y - inner * 0.55);
-    Rect::from_min_max(corner, pos2(middle.x + inner, area.bottom()))
+    // The value lies within the arc, and below the end of the hand.
+    let half = (inner - WIDTH / 2.0) * VALUE_PART;
+    let corner = pos2(middle.x - half, middle.y - inner * 0.55);
+    Rect::from_min_max(corner, pos2(middle.x + half, area.bottom()))
 }
 
 /// Draws the gauge as a bar at the lower edge. Returns the area for the value above it.
