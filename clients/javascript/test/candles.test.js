@@ -349,7 +349,7 @@ test('the first interval of all is no loss, one that others come before is', () 
   const asked = { ...question, asked_s: START_S + 600 };
   const intervals = [120, 180, 300].map((at) => ofSample(START_S + at, 60, { number: 1 }, at === 180 ? 'complete' : 'incomplete'));
   question.series.take(asked, { position: 1, intervals, more: true });
-  const states = () => look().intervals.map(({ state }) => state);
+  const states = () => look().intervals.map(({ state, isFirst }) => (isFirst ? 'first' : state));
   assert.deepEqual(states(), ['incomplete', 'complete', 'incomplete']);
   question.series.take({ ...asked, before_s: START_S + 120 }, { position: 1, intervals: [], more: false });
   assert.deepEqual(states(), ['first', 'complete', 'incomplete']);

@@ -421,7 +421,7 @@ test('incomplete intervals are hatched, and no line leads over what may be missi
 test('where all that is known begins nothing is hatched, and the pointer says so', () => {
   const plot = plotOf(SIZE, 80, 60, NOW_S - 60);
   const boxesOf = (rows) => flawBoxes(rows, plot).map(({ left, width }) => [left, left + width].map((x) => Math.round(plot.s(x)) - NOW_S));
-  const first = row(50, { state: 'first' });
+  const first = row(50, { state: 'incomplete', isFirst: true });
   assert.deepEqual(boxesOf([first, row(40)]), []);
   // What came after it may be missing.
   assert.deepEqual(boxesOf([first, row(20, { state: 'incomplete' })]), [[-40, -10]]);

@@ -1,8 +1,6 @@
 // Times in which a topic may lack updates, as the server's intervals tell: it marks those that an
 // outage of the source touches, and an interval without updates is none at all.
 
-import { isPartial } from './sums.js';
-
 /** Shorter intervals would often end between the last update and the outage. */
 const MIN_INTERVAL_S = 60;
 
@@ -10,7 +8,7 @@ const MIN_INTERVAL_S = 60;
 export const outageInterval = (interval_s) => Math.max(interval_s, MIN_INTERVAL_S);
 
 /**
- * The holes between two intervals that both lack updates.
+ * The holes between two intervals that are both incomplete.
  *
  * @param {object[]} intervals sums, ascending
  * @returns {{ from_s: number, to_s: number }[]} from the end of the one to the start of the other
@@ -19,7 +17,7 @@ export function outagesOf(intervals) {
   const holes = [];
   intervals.forEach((each, at) => {
     const before = intervals[at - 1];
-    if (!before || !isPartial(before) || !isPartial(each)) return;
+    if (!before || before.state !== 'incomplete' || each.state !== 'incomplete') return;
     const from_s = before.start_s + before.interval_s;
     if (from_s < each.start_s) holes.push({ from_s, to_s: each.start_s });
   });

@@ -135,5 +135,5 @@ export class Past {
 /** Nothing was lost in the interval in which all that the server keeps begins. */
 function withFirst(intervals, floor_s) {
   const [first, ...others] = intervals;
-  return first?.start_s === floor_s && first.state === 'incomplete' ? [{ ...first, state: 'first' }, ...others] : intervals;
+  return first?.start_s === floor_s && first.state === 'incomplete' ? [{ ...first, isFirst: true }, ...others] : intervals;
 }

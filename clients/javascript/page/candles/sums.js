@@ -9,8 +9,8 @@ const NS_PER_S = 1_000_000_000n;
  * @typedef {object} Sum
  * @property {number} start_s
  * @property {number} interval_s
- * @property {'complete' | 'open' | 'incomplete' | 'first'} state first: of all that is known, which
- * begins within it. `isPartial` tells both states in which updates may be missing
+ * @property {'complete' | 'open' | 'incomplete'} state
+ * @property {boolean} [isFirst] incomplete only because all that is known begins within it
  * @property {number} open the first number; the others are `high`, `low` and `close`
  * @property {{ open: string, high: string, low: string, close: string } | null} prices the same as
  * exact decimals; null without trades
@@ -18,9 +18,6 @@ const NS_PER_S = 1_000_000_000n;
  * @property {number | null} sum of readings: divided by the count it is their mean; null for trades
  * @property {number} count of updates with a number
  */
-
-/** Whether updates of an interval may be missing. */
-export const isPartial = ({ state }) => state === 'incomplete' || state === 'first';
 
 /** @returns {Sum} */
 export function ofCandle({ start_ns, state, open, high, low, close, volume, count }, interval_s) {

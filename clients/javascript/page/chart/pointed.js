@@ -6,8 +6,6 @@ import { meanOf } from './row-shapes.js';
 import { stateAt } from './states.js';
 
 const MAX_TEXT = 60;
-/** By the state of an interval, what is said about it. */
-const FLAWS = { incomplete: ' · incomplete', first: ' · history begins in it' };
 /** A pointer is not more exact. */
 const NEAR_PX = 12;
 
@@ -69,9 +67,10 @@ function rowAt(s, { series, now_s, isUtc }, plot, values) {
 const intervalAt = (list, s) => list.findLast(({ start_s, interval_s }) => start_s <= s && s < start_s + interval_s);
 const countOf = (count) => `${grouped(String(count))} ${count === 1 ? 'update' : 'updates'}`;
 
-function startAndLength({ start_s, interval_s, state }, now_s, isUtc) {
+function startAndLength({ start_s, interval_s, state, isFirst }, now_s, isUtc) {
   const isOpen = start_s + interval_s > now_s;
-  const flaw = FLAWS[state] ?? (isOpen ? ' · open' : '');
+  const lack = isFirst ? ' · history begins in it' : ' · incomplete';
+  const flaw = state === 'incomplete' ? lack : isOpen ? ' · open' : '';
   return `${clockFrom(start_s * 1000, now_s * 1000, isUtc).slice(0, -4)} · ${span(interval_s)}${flaw}`;
 }
 

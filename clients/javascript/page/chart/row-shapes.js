@@ -1,8 +1,6 @@
 // Where rows lie on a plot, in CSS pixels: the band from the least to the greatest number of each
 // interval, and the line through their means.
 
-import { isPartial } from '../candles/sums.js';
-
 /**
  * @param {object[]} rows sums, ascending
  * @param {number | null} until_s where every single update is known, which the rows end at
@@ -29,7 +27,7 @@ export function rowShapes(rows, until_s, plot, values) {
 export const meanOf = ({ sum, count, close }) => (sum === null ? close : sum / count);
 
 /** Nothing came between two flawed intervals, which may be because none were counted. */
-const isUnsure = (before, row) => before.start_s + before.interval_s < row.start_s && isPartial(before) && isPartial(row);
+const isUnsure = (before, row) => before.start_s + before.interval_s < row.start_s && before.state === 'incomplete' && row.state === 'incomplete';
 
 /** @returns {[number, number] | null} the least and greatest number of rows in sight */
 export function extremesOfRows(rows, plot) {
@@ -54,13 +52,14 @@ export function flawBoxes(intervals, plot) {
   let partial_s = null;
   for (const each of intervals) {
     const end_s = each.start_s + each.interval_s;
-    if (each.state === 'incomplete') {
+    const isPartial = each.state === 'incomplete';
+    if (isPartial && !each.isFirst) {
       const left = Math.max(plot.x(partial_s ?? each.start_s), plot.left);
       const right = Math.min(plot.x(end_s), plot.right);
       if (partial_s !== null && boxes.length > 0) boxes.at(-1).width = right - boxes.at(-1).left;
       else if (right > left) boxes.push({ left, width: right - left });
     }
-    partial_s = isPartial(each) ? end_s : null;
+    partial_s = isPartial ? end_s : null;
   }
   return boxes;
 }
