@@ -24,9 +24,9 @@ const FOLLOWED: f64 = 0.5;
 /// The least time of a measurement: the system counts CPU time in hundredths of a second.
 const MEASURE: Duration = Duration::from_millis(1_500);
 
-/// The wait of an update that is shown at once. egui repaints twice when it is asked to without a
-/// wait, so that widgets settle. Nothing here needs that, and the second repaint costs as much as
-/// the first one.
+/// The wait of an update that is shown at once. The library of the window repaints twice when it is
+/// asked to without a wait, so that widgets settle. Nothing here needs that, and the second repaint
+/// costs as much as the first one.
 const AT_ONCE: Duration = Duration::from_nanos(1);
 
 /// What the program has done so far.
@@ -99,9 +99,9 @@ impl WakePace {
     pub(crate) fn wait(&mut self, now: Instant, interval: Duration) -> Duration {
         let next = self.woken.map(|woken| woken + interval);
         let wait = next.map_or(Duration::ZERO, |next| next.saturating_duration_since(now));
-        let wait = wait.min(interval).max(AT_ONCE);
+        let wait = wait.min(interval);
         self.woken = Some(now + wait);
-        wait
+        wait.max(AT_ONCE)
     }
 }
 
