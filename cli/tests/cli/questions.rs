@@ -154,7 +154,6 @@ async fn a_reader_that_has_left_is_no_failure_of_any_question() {
         &["latest", "#"],
         &["topics"],
         &["history", "a/b"],
-        &["tail", "#"],
     ] {
         let (reader, writer) = pipe().unwrap();
         drop(reader);

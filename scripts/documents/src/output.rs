@@ -1,6 +1,7 @@
 //! Runs commands of a document: what they print, and waiting for it.
 
 use std::{
+    fs,
     io::Read,
     os::unix::process::CommandExt,
     process::{Child, Command, Stdio},
@@ -10,7 +11,7 @@ use std::{
 };
 
 use regex::Regex;
-use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 /// Longest wait for something that must happen, on a machine that does much else.
 pub const DEADLINE: Duration = Duration::from_secs(120);
@@ -115,7 +116,7 @@ impl Running {
         let _ = kill_process_group(group, Signal::INT);
         until(|| {
             self.ended();
-            test_kill_process_group(group).is_err().then_some(())
+            (!lives(group)).then_some(())
         })
     }
 
@@ -132,6 +133,23 @@ impl Drop for Running {
         let _ = kill_process_group(Pid::from_child(&self.0), Signal::KILL);
         let _ = self.0.wait();
     }
+}
+
+/// Whether a process of a group runs. One that has ended may wait to be reaped for long, where its
+/// parent is gone and the first process of the system is a simple one.
+fn lives(group: Pid) -> bool {
+    let processes = fs::read_dir("/proc").expect("Linux");
+    let stats = processes
+        .filter_map(Result::ok)
+        .filter_map(|process| fs::read_to_string(process.path().join("stat")).ok());
+    // The name may have spaces and brackets (proc(5)).
+    let after_name = |stat: &str| stat.rsplit_once(") ").map(|(_, rest)| rest.to_owned());
+    stats.filter_map(|stat| after_name(&stat)).any(|rest| {
+        let mut fields = rest.split(' ');
+        let (state, of) = (fields.next(), fields.nth(1));
+        let is_over = matches!(state, Some("Z" | "X"));
+        !is_over && of == Some(&*group.as_raw_pid().to_string())
+    })
 }
 
 /// Waits until there is something. The error is the deadline's.

@@ -131,7 +131,10 @@ async fn servers_of_the_stream_that_are_killed_under_load_lose_nothing_and_doubl
 async fn a_feed_runs_on_one_node_and_moves_when_that_is_killed() {
     let nats = [Nats::start()];
     let mut cluster = Cluster::start(&nats, 2, "simulated").await;
-    assert_eq!(cluster.metric("tickcast_cluster_feeds").await, 1);
+    until("one node has it", async || {
+        cluster.metric("tickcast_cluster_feeds").await == 1
+    })
+    .await;
     let standby = "tickcast_feed_state{feed=\"simulated\",kind=\"simulated\",state=\"standby\"}";
     assert_eq!(cluster.metric(standby).await, 1);
     // The one that began has it.
