@@ -272,8 +272,12 @@ mod tests {
         let mut tries = 0..100;
         let is_early = tries.any(|_| {
             let begin = Instant::now();
+            let looks = syncer.shared.state().looks;
             offer(1);
-            std::thread::park_timeout(MILLISECOND);
+            // Now it waits until that is due.
+            while syncer.shared.state().looks == looks {
+                std::thread::park_timeout(MILLISECOND);
+            }
             offer(SYNC_AFTER_BYTES);
             while syncer.take_done().is_none() && begin.elapsed() < SYNC_AFTER {
                 std::thread::park_timeout(MILLISECOND);
