@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use tickcast_protocol::message::Position;
+
 use super::{
     Shard,
     age::age_ms,
@@ -131,7 +133,7 @@ impl<S: Socket> Shard<S> {
     /// for a time: live ones come first. Returns whether [`catch_up`](Self::catch_up) has more work
     /// that can be done now.
     pub fn rest_log(&mut self, elapsed: Duration, now: Now) -> bool {
-        self.log_pace.served(elapsed, now.uptime);
+        self.log_pace.served(elapsed, now.uptime, self.tape.head());
         self.has_catching_up() || self.is_log_due(now)
     }
 
@@ -188,8 +190,16 @@ impl<S: Socket> Shard<S> {
             let slot = subscription.connection.slot;
             let connection = &mut self.connections[slot];
             let log = self.log.as_mut();
+            let scanned = behind.scanned;
             let step = behind.step(channel, &mut self.topics, &self.tape, log, allowance);
-            connection.catching_up.is_from_log |= behind.log == FromLog::Read;
+            if behind.log == FromLog::Read {
+                let catching_up = &mut connection.catching_up;
+                catching_up.is_from_log = true;
+                // The others of the connection advance in the same time.
+                let subscriptions = catching_up.subscriptions.len() as Position + 1;
+                let advanced = behind.scanned - scanned;
+                self.log_pace.note_advanced(advanced / subscriptions);
+            }
             match step {
                 Step::Frame {
                     frame,

@@ -6,12 +6,21 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use tickcast_protocol::message::Position;
+
 use super::keys::ConnectionKey;
 
 /// What live updates weigh against one client that comes back: alone it has a twenty-fourth of the
 /// shard's time, 23 have half of it, and hundreds nearly all, or they would never catch up. A
 /// twenty-fourth is more than 100,000 updates/s in bincode; `benches/README.md` has the figures.
 const LIVE_WEIGHT: u32 = 23;
+
+/// A client advances this many times as fast as the tape at the least, if the shard has the time:
+/// where hundreds of thousands of updates come per second, it would never catch up otherwise.
+const SPEED_MIN: f64 = 4.0;
+
+/// Time after which it is measured anew how fast clients advance.
+const MEASURED_FOR: Duration = Duration::from_secs(1);
 
 /// Clients come back at full speed if no live one was served for this long.
 const LIVE_RECENTLY: Duration = Duration::from_secs(1);
@@ -31,6 +40,21 @@ pub(super) struct LogPace {
     /// Uptime at which this was last seen.
     live: Option<Duration>,
     gives_way: bool,
+    measuring: Measuring,
+    /// How many times as fast as the tape a client would advance that had all of the shard's time,
+    /// if that is known.
+    speed: Option<f64>,
+}
+
+/// How far clients and the tape have advanced.
+#[derive(Debug, Default)]
+struct Measuring {
+    /// Uptime, and the last position of the tape, at the beginning.
+    begin: (Duration, Position),
+    /// The time in which clients were served.
+    served: Duration,
+    /// How far they have advanced in it.
+    advanced: Position,
 }
 
 impl LogPace {
@@ -65,9 +89,15 @@ impl LogPace {
         is_due.then(|| self.line.pop_front()).flatten()
     }
 
+    /// A client has advanced in the log by some positions.
+    pub(super) fn note_advanced(&mut self, positions: Position) {
+        self.measuring.advanced += positions;
+    }
+
     /// A client was served for some time. All of them rest for as long as their part of the time
-    /// asks for.
-    pub(super) fn served(&mut self, elapsed: Duration, uptime: Duration) {
+    /// asks for. `head` is the last position of the tape.
+    pub(super) fn served(&mut self, elapsed: Duration, uptime: Duration, head: Position) {
+        self.measure(elapsed, uptime, head);
         if std::mem::take(&mut self.has_served_live) {
             self.live = Some(uptime);
         }
@@ -81,9 +111,33 @@ impl LogPace {
         }
         // The one that was served may wait for the log now, or may be live.
         let clients = u32::try_from(self.line.len()).unwrap_or(u32::MAX).max(1);
-        let rest = elapsed * LIVE_WEIGHT / clients;
+        let usual = f64::from(LIVE_WEIGHT) / f64::from(clients);
+        let weight = self.speed.map_or(usual, |speed| {
+            let enough = speed / (SPEED_MIN * f64::from(clients)) - 1.0;
+            usual.min(enough).max(0.0)
+        });
+        let rest = elapsed.mul_f64(weight);
         let begin = self.due.max(uptime.saturating_sub(SAVED_MAX));
         self.due = begin + elapsed + rest;
+    }
+
+    fn measure(&mut self, elapsed: Duration, uptime: Duration, head: Position) {
+        let measuring = &mut self.measuring;
+        measuring.served += elapsed;
+        let (begin, before) = measuring.begin;
+        let passed = uptime.saturating_sub(begin);
+        if passed < MEASURED_FOR {
+            return;
+        }
+        // The first time, and after a time without clients, nothing is known.
+        let is_known = passed <= 2 * MEASURED_FOR && head > before && !measuring.served.is_zero();
+        let come_per_s = head.saturating_sub(before) as f64 / passed.as_secs_f64();
+        let advanced_per_s = measuring.advanced as f64 / measuring.served.as_secs_f64();
+        self.speed = is_known.then(|| advanced_per_s / come_per_s);
+        *measuring = Measuring {
+            begin: (uptime, head),
+            ..Measuring::default()
+        };
     }
 }
 
@@ -118,7 +172,7 @@ mod tests {
                 Some(client) => {
                     pace.note_live();
                     pace.line_up(client);
-                    pace.served(frame, uptime);
+                    pace.served(frame, uptime, 0);
                     (uptime, taken) = (uptime + frame, taken + frame);
                 }
                 None => uptime = pace.next_due().unwrap() + late,
@@ -140,12 +194,52 @@ mod tests {
         }
     }
 
+    /// A frame has 100 updates, of which clients could take 1,000,000 in a second.
+    #[test]
+    fn the_faster_updates_come_the_more_time_clients_have_so_that_they_advance() {
+        const FRAME: (Duration, Position) = (Duration::from_micros(100), 100);
+        for (live_per_s, clients, expected) in [
+            // A twenty-fourth.
+            (5_000, 1, 41_000),
+            // Four times as fast as updates come, together.
+            (50_000, 1, 200_000),
+            (20_000, 10, 800_000),
+            // All of the time.
+            (400_000, 1, 1_000_000),
+        ] {
+            let mut pace = line(clients);
+            let begin = Duration::from_secs(60);
+            let (mut uptime, mut advanced) = (begin, 0);
+            let seconds = |uptime: Duration| (uptime - begin).as_secs_f64();
+            let mut after_3_s = None;
+            while seconds(uptime) < 13.0 {
+                let Some(client) = pace.take(uptime) else {
+                    uptime = pace.next_due().unwrap();
+                    continue;
+                };
+                pace.note_live();
+                pace.line_up(client);
+                pace.note_advanced(FRAME.1);
+                advanced += FRAME.1;
+                let head = (seconds(uptime) * f64::from(live_per_s)) as Position;
+                pace.served(FRAME.0, uptime, head);
+                uptime += FRAME.0;
+                if after_3_s.is_none() && seconds(uptime) > 3.0 {
+                    after_3_s = Some(advanced);
+                }
+            }
+            let per_s = (advanced - after_3_s.unwrap()) / 10;
+            let is_about = per_s.abs_diff(expected) < expected / 20;
+            assert!(is_about, "{live_per_s} for {clients}: {per_s}");
+        }
+    }
+
     #[test]
     fn after_a_long_time_only_a_little_is_made_up_for() {
         let mut pace = line(1);
         pace.note_live();
         let uptime = Duration::from_secs(60);
-        pace.served(MILLISECOND, uptime);
+        pace.served(MILLISECOND, uptime, 0);
         assert_eq!(pace.next_due(), Some(uptime - SAVED_MAX + 24 * MILLISECOND));
     }
 
@@ -153,7 +247,7 @@ mod tests {
     fn they_rest_only_while_live_clients_are_served() {
         let mut pace = line(1);
         let served = |pace: &mut LogPace, uptime| {
-            pace.served(10 * MILLISECOND, uptime);
+            pace.served(10 * MILLISECOND, uptime, 0);
             pace.is_due(uptime)
         };
         let begin = Duration::from_secs(60);
@@ -171,7 +265,7 @@ mod tests {
         pace.note_live();
         let uptime = Duration::from_secs(60);
         assert_eq!(pace.take(uptime), Some(key(0)));
-        pace.served(10 * MILLISECOND, uptime);
+        pace.served(10 * MILLISECOND, uptime, 0);
         let due = pace.next_due().unwrap();
         assert_eq!(pace.take(due - Duration::from_nanos(1)), None);
         assert_eq!(pace.take(due), Some(key(1)));
