@@ -1,5 +1,5 @@
-//! Updates that a program posts over HTTP, in JSON: a publish, whose `type` may be missing, one that
-//! comes once, or one update by itself.
+//! Updates that a program posts over HTTP, in JSON: a publish, whose `type` may be missing, a
+//! publish that comes once, or one update by itself.
 
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
