@@ -67,6 +67,11 @@ impl Bare {
         program
     }
 
+    /// Kills it, and waits until it holds nothing any more.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.expect("it runs");
+    }
+
     /// Whether `/metrics` has a row that begins so, with a number above 0.
     pub(crate) async fn counts(&self, row: &str) -> bool {
         self.metric(row).await > 0

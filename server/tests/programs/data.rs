@@ -319,7 +319,7 @@ async fn while_the_log_cannot_be_written_updates_wait_and_publishes_are_refused(
     assert_eq!(published(&mut second, 4).await, Ok(3));
     assert_eq!(server.metric("tickcast_data_unwritten").await, 0);
     let token = client.token();
-    drop(server);
+    server.kill().await;
     let server = start(folder.path(), &[]).await;
     let client =
         Subscriber::resume(&server.url(), Encoding::Json, "#", Mode::Every, Some(token)).await;
