@@ -228,7 +228,7 @@ impl ShardHandle {
             let has_work = shard.work(now);
             let is_over = shard.is_round_over();
             let has_served_log = is_over && shard.is_log_due(now);
-            let is_behind = is_over && self.catch_up(shard, now);
+            let is_behind = is_over && self.catch_up(shard, has_served_log, now);
             Turn {
                 is_idle,
                 has_more: !is_over || is_behind || has_work || new.more || shard.is_applying(),
@@ -240,9 +240,10 @@ impl ShardHandle {
         })
     }
 
-    /// Lets clients catch up. Returns whether more can be done now.
-    fn catch_up(&self, shard: &mut Shard<Outlet>, now: Now) -> bool {
-        let begin = shard.is_log_due(now).then(|| self.clock.now().uptime);
+    /// Lets clients catch up, of which `is_log_due` says whether one comes back from the log.
+    /// Returns whether more can be done now.
+    fn catch_up(&self, shard: &mut Shard<Outlet>, is_log_due: bool, now: Now) -> bool {
+        let begin = is_log_due.then(|| self.clock.now().uptime);
         let has_more = shard.catch_up(now);
         match begin {
             Some(begin) => shard.rest_log(self.clock.now().uptime.saturating_sub(begin), now),

@@ -20,13 +20,15 @@ fn retained(settings: LogSettings, now_ns: i64) -> (MemoryDisk, Log<MemoryDisk>,
     (disk, log, removed)
 }
 
+/// Settings of a log that is shorter than what is written to it.
+const SHORT: LogSettings = LogSettings {
+    bytes_max: Some(20_000),
+    ..SETTINGS
+};
+
 #[test]
 fn the_oldest_segments_are_removed_above_the_bytes_and_the_rest_is_whole() {
-    let settings = LogSettings {
-        bytes_max: Some(20_000),
-        ..SETTINGS
-    };
-    let (disk, log, removed) = retained(settings, 9);
+    let (disk, log, removed) = retained(SHORT, 9);
     assert!(removed >= 4, "{removed}");
     assert!(log.bytes() <= 20_000);
     assert_eq!(disk.files().len(), log.segments().len() + 1);
@@ -67,11 +69,7 @@ fn everything_is_kept_without_a_bound() {
 
 #[test]
 fn a_reader_knows_what_is_left_without_reading_it() {
-    let settings = LogSettings {
-        bytes_max: Some(20_000),
-        ..SETTINGS
-    };
-    let (disk, log, _) = retained(settings, 9);
+    let (disk, log, _) = retained(SHORT, 9);
     let segments: Vec<_> = log.segments().cloned().collect();
     let (first, last) = (segments[0].first, log.next() - 1);
     let mut reader = Reader::open(disk.clone()).unwrap();

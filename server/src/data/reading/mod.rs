@@ -164,8 +164,7 @@ impl LogReads {
             after,
             answer,
         };
-        self.reads.send(read).await.ok()?;
-        part.await.ok()?.ok()
+        self.answered(read, part).await
     }
 
     /// Reads about [`LOG_WINDOW_BYTES`] of strips, of which the first one has the update at `from`,
@@ -177,12 +176,7 @@ impl LogReads {
             until,
             answer,
         };
-        let asking = async {
-            // It says itself why it has ended or cannot read.
-            self.reads.send(read).await.ok()?;
-            window.await.ok()?.ok()
-        };
-        match timeout(WINDOW_TIMEOUT, asking).await {
+        match timeout(WINDOW_TIMEOUT, self.answered(read, window)).await {
             Ok(window) => window.unwrap_or_default(),
             Err(_) => {
                 let seconds = WINDOW_TIMEOUT.as_secs();
@@ -205,12 +199,19 @@ impl LogReads {
             until,
             answer,
         };
-        let asking = async {
-            self.reads.send(read).await.ok()?;
-            has_all.await.ok()?.ok()
-        };
-        let answered = timeout(INDEX_TIMEOUT, asking).await;
+        let answered = timeout(INDEX_TIMEOUT, self.answered(read, has_all)).await;
         answered.is_ok_and(|has_all| has_all == Some(true))
+    }
+
+    /// Asks, and waits for the answer. `None` if the thread has ended or cannot read: it says why
+    /// itself.
+    async fn answered<T>(
+        &self,
+        read: Read,
+        answer: oneshot::Receiver<Result<T, String>>,
+    ) -> Option<T> {
+        self.reads.send(read).await.ok()?;
+        answer.await.ok()?.ok()
     }
 }
 
