@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The version of the format.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Maximum memory that a checkpoint may take: a million topics with values of 200 bytes.
 pub const CHECKPOINT_MAX_BYTES: usize = 512 * 1024 * 1024;

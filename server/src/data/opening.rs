@@ -147,10 +147,18 @@ pub(super) fn remember(
         ..Range::ALL
     };
     let mut collector = Collector::new(tape_bytes);
+    // The time of the last update, and whether some are missing after it.
+    let mut last_ns = None;
+    let mut is_missing = false;
     let result = read(log.disk(), range, |entry| match entry {
         Entry::Update { head, bytes, .. } => match codec::decode_update_bincode(bytes) {
             Ok(update) => {
                 collector.push(&head, bytes);
+                let before = last_ns.replace(update.ingest_time_ns);
+                if let Some(before) = before.filter(|_| is_missing) {
+                    sequencer.remember_missing(before, update.ingest_time_ns);
+                }
+                is_missing = false;
                 sequencer.remember(&update, bytes);
             }
             Err(error) => tracing::warn!(
@@ -162,9 +170,11 @@ pub(super) fn remember(
         Entry::Publish(publish) => sequencer.remember_publish(publish),
         Entry::Missing { end, .. } => {
             collector.skip_to(end);
+            is_missing = true;
             sequencer.forget_publishes();
         }
         Entry::Flaw { name, offset, flaw } => {
+            is_missing = true;
             sequencer.forget_publishes();
             tracing::warn!(name, offset, %flaw, "a part of the log cannot be read");
         }

@@ -47,6 +47,7 @@ mod tests;
 pub use clock::CLOCK_BACK_MAX;
 pub use excerpt::{CANDLES_ANSWER_MAX, Excerpt, Intervals};
 pub use outages::FeedSpans;
+pub(crate) use outages::OutagesSnapshot;
 pub use question::CandlesQuestion;
 pub use seam::{OlderProgress, OlderRange};
 pub use store::{LongHistory, LongHistorySettings};

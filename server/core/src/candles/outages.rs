@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use bincode::{Decode, Encode};
 use tickcast_protocol::message::TimeNs;
 
 use crate::feed_id::FeedId;
@@ -43,7 +44,7 @@ pub(super) struct Outages {
     has_changed: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Encode, Decode)]
 struct FeedOutages {
     is_up: bool,
     spans: Spans,
@@ -52,8 +53,12 @@ struct FeedOutages {
 }
 
 /// Ascending. The last one may have no end yet.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Encode, Decode)]
 struct Spans(VecDeque<Span>);
+
+/// When updates of each feed are missing, as another node of a cluster knows it.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub(crate) struct OutagesSnapshot(Vec<FeedOutages>);
 
 impl FeedOutages {
     /// A feed that has not brought anything since a time.
@@ -114,6 +119,17 @@ impl Outages {
                 feed.spans.push(until, TimeNs::MAX);
             }
         }
+    }
+
+    /// Those of each feed.
+    pub(super) fn snapshot(&self) -> OutagesSnapshot {
+        OutagesSnapshot(self.feeds.clone())
+    }
+
+    /// Goes on as another one, at a time. Which feeds have brought what was restored is not known.
+    pub(super) fn resume(&mut self, snapshot: &OutagesSnapshot, now: TimeNs) {
+        self.feeds.clone_from(&snapshot.0);
+        self.restored_until = Some(now);
     }
 
     /// Updates of a feed are missing at times of before, ascending. To be called before

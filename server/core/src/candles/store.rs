@@ -16,7 +16,7 @@ use super::{
     clock::CLOCK_BACK_MAX,
     excerpt::{Excerpt, Part, Parts},
     levels::{self, LEVELS, SHARES},
-    outages::{FeedSet, FeedSpans, Outages},
+    outages::{FeedSet, FeedSpans, Outages, OutagesSnapshot},
     pyramid::Pyramid,
     question::CandlesQuestion,
     row_sum::RowSum,
@@ -190,8 +190,8 @@ impl LongHistory {
         while self.bytes > self.max_bytes && self.forget_one() {}
     }
 
-    /// No server ran between two times: updates are missing there, also of what the log on disk
-    /// has. To be called in the order of the times, before [`restarted`](Self::restarted).
+    /// Updates of every topic are missing between two times, because no server ran or the log on
+    /// disk has a hole; also where the log is read later. To be called in the order of the times, before [`restarted`](Self::restarted).
     pub fn was_off(&mut self, from: TimeNs, to: TimeNs) {
         if self.is_kept() {
             self.outages.missing(from, to);
@@ -217,6 +217,22 @@ impl LongHistory {
         if let Some(last) = self.clock {
             let (time, _) = self.advance(now);
             self.outages.restarted(last.min(time), time);
+        }
+    }
+
+    /// When updates of each feed are missing; `None` if that is not kept.
+    pub(crate) fn outages(&self) -> Option<OutagesSnapshot> {
+        self.is_kept().then(|| self.outages.snapshot())
+    }
+
+    /// Goes on as the history of another node would. What was pushed so far was restored: if that
+    /// is not everything (`has_all`), what came after it is missing.
+    pub(crate) fn resume(&mut self, outages: Option<&OutagesSnapshot>, has_all: bool, now: TimeNs) {
+        if !has_all || outages.is_none() {
+            self.restarted(now);
+        }
+        if let Some(outages) = outages.filter(|_| self.is_kept()) {
+            self.outages.resume(outages, now);
         }
     }
 

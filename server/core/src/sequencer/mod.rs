@@ -66,6 +66,8 @@ pub struct Sequencer {
     liveness: Liveness,
     history: History,
     long_history: LongHistory,
+    /// The last update of before.
+    remembered: Position,
     new_topics: NewTopics,
     facts: Facts,
     publishers: Publishers,
@@ -85,6 +87,7 @@ impl Sequencer {
             liveness: Liveness::default(),
             history: History::default(),
             long_history: LongHistory::default(),
+            remembered: 0,
             new_topics: NewTopics::default(),
             facts: Facts::default(),
             publishers: Publishers::default(),
@@ -125,10 +128,16 @@ impl Sequencer {
     /// [`restore`](Self::restore), for the updates that are left, in their order.
     pub fn remember(&mut self, update: &Update<TopicId>, bincode: &[u8]) {
         self.history.push(update.topic, update.position, bincode);
+        self.remembered = update.position;
         self.long_history.begins_at(update.position);
         let Update { value, quality, .. } = update;
         self.long_history
             .remember(update.topic, value, *quality, update.ingest_time_ns);
+    }
+
+    /// Updates are missing between two that are remembered, with these times.
+    pub fn remember_missing(&mut self, from: TimeNs, to: TimeNs) {
+        self.long_history.was_off(from, to);
     }
 
     /// Takes a publish of before that is on the tape once. To be called for those that are left, in

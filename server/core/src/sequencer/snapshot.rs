@@ -13,10 +13,10 @@ use tickcast_protocol::{
 use super::{
     Sequencer, facts::FactsSnapshot, liveness::LivenessSnapshot, publishers::PublishersSnapshot,
 };
-use crate::{now::Now, tape::StripBuilder};
+use crate::{candles::OutagesSnapshot, now::Now, tape::StripBuilder};
 
-/// Everything that decides what a sequencer makes of work, besides its settings. The histories are
-/// not in it, nor how many topics single clients may introduce.
+/// Everything that decides what a sequencer makes of work, besides its settings, and when updates of
+/// feeds are missing. The histories are not in it, nor how many topics single clients may introduce.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
 pub struct SequencerSnapshot {
     next: Position,
@@ -24,6 +24,8 @@ pub struct SequencerSnapshot {
     facts: FactsSnapshot,
     liveness: LivenessSnapshot,
     publishers: PublishersSnapshot,
+    /// `None` if the sequencer keeps no candles.
+    outages: Option<OutagesSnapshot>,
 }
 
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
@@ -55,6 +57,7 @@ impl Sequencer {
             facts: self.facts.snapshot(),
             liveness: self.liveness.snapshot(),
             publishers: self.publishers.snapshot(),
+            outages: self.long_history.outages(),
         }
     }
 
@@ -69,7 +72,9 @@ impl Sequencer {
         let names = snapshot.topics.iter().map(|topic| &topic.name);
         self.liveness.resume(&snapshot.liveness, names, now);
         self.publishers.resume(&snapshot.publishers);
-        self.long_history.restarted(now.wall_ns);
+        let has_all = self.remembered == snapshot.position();
+        self.long_history
+            .resume(snapshot.outages.as_ref(), has_all, now.wall_ns);
         self.open = StripBuilder::new(snapshot.next);
     }
 }

@@ -237,29 +237,27 @@ fn topics_whose_source_is_gone_are_dead_if_they_are_of_that_feed() {
     assert_eq!(dead, [0]);
 }
 
-#[test]
-fn candles_of_a_feed_that_has_lost_updates_are_incomplete() {
-    const SECOND: TimeNs = 1_000_000_000;
+const SECOND: TimeNs = 1_000_000_000;
+
+fn with_candles() -> Sequencer {
     let settings = LongHistorySettings { bytes: 1 << 20 };
-    let mut sequencer = Sequencer::new(10).with_long_history(LongHistory::new(settings));
-    for second in 100..110 {
-        sequencer.push(with_unit("a", "V"), at(second * SECOND));
-        if second == 107 {
-            sequencer.feed_lost(0, 105 * SECOND, at(second * SECOND));
-        }
-    }
-    assert!(sequencer.long_history().bytes() > 0);
+    Sequencer::new(10).with_long_history(LongHistory::new(settings))
+}
+
+/// The seconds from one up to another in which topic `a` has updates, and which of them are
+/// incomplete.
+fn seconds(sequencer: &mut Sequencer, from: i64, to: i64) -> (Vec<i64>, Vec<i64>) {
     let question = HistoryQuestion {
         from: ACK,
         topic: Topic::new("a").unwrap(),
         asked: Asked::Candles(CandlesQuestion {
             interval: Interval::Second,
             limit: 100,
-            from_ns: Some(101 * SECOND),
-            before_ns: Some(109 * SECOND),
+            from_ns: Some(from * SECOND),
+            before_ns: Some(to * SECOND),
         }),
     };
-    let answer = sequencer.answer(question, at(110 * SECOND));
+    let answer = sequencer.answer(question, at(to * SECOND + SECOND));
     assert!(answer.bytes() > 1);
     let Past::Candles(mut excerpt) = answer.past else {
         panic!("{answer:?}");
@@ -268,11 +266,81 @@ fn candles_of_a_feed_that_has_lost_updates_are_incomplete() {
     let Intervals::Rows(rows) = excerpt.intervals(0..excerpt.len()) else {
         panic!("{excerpt:?}");
     };
-    let incomplete: Vec<_> = rows
+    let incomplete = rows
         .iter()
-        .filter(|row| row.state == CandleState::Incomplete)
-        .map(|row| row.start_ns / SECOND)
-        .collect();
-    assert_eq!(rows.len(), 8);
+        .filter(|row| row.state == CandleState::Incomplete);
+    (
+        rows.iter().map(|row| row.start_ns / SECOND).collect(),
+        incomplete.map(|row| row.start_ns / SECOND).collect(),
+    )
+}
+
+#[test]
+fn candles_of_a_feed_that_has_lost_updates_are_incomplete() {
+    let mut sequencer = with_candles();
+    for second in 100..110 {
+        sequencer.push(with_unit("a", "V"), at(second * SECOND));
+        if second == 107 {
+            sequencer.feed_lost(0, 105 * SECOND, at(second * SECOND));
+        }
+    }
+    assert!(sequencer.long_history().bytes() > 0);
+    let (all, incomplete) = seconds(&mut sequencer, 101, 109);
+    assert_eq!(all.len(), 8);
     assert_eq!(incomplete, [105, 106, 107]);
+}
+
+/// A sequencer that goes on with what another one is at second 110, and with its updates but those
+/// of some seconds.
+fn gone_on(one: &mut Sequencer, missing: &[i64]) -> Sequencer {
+    let mut other = with_candles();
+    let mut last = None;
+    for second in 100..110 {
+        one.push(with_unit("a", "V"), at(second * SECOND + 1));
+        if second == 103 {
+            one.feed_down(0, at(second * SECOND + 2));
+        }
+        if second == 106 {
+            one.feed_lost(0, 105 * SECOND, at(second * SECOND + 2));
+        }
+        while let Some(strip) = one.take_strip() {
+            for update in strip.updates().filter(|_| !missing.contains(&second)) {
+                let read = codec::decode_update_bincode(update.bincode).unwrap();
+                let before = last.replace(second).filter(|last| last + 1 < second);
+                if let Some(before) = before {
+                    other.remember_missing(before * SECOND + 1, read.ingest_time_ns);
+                }
+                other.remember(&read, update.bincode);
+            }
+        }
+    }
+    one.feed_down(0, at(109 * SECOND + 2));
+    while one.take_strip().is_some() {}
+    other.resume(&one.snapshot(), at(109 * SECOND + 2));
+    for second in 112..115 {
+        for sequencer in [&mut *one, &mut other] {
+            sequencer.push(with_unit("a", "V"), at(second * SECOND + 1));
+        }
+    }
+    other
+}
+
+#[test]
+fn a_sequencer_that_goes_on_knows_when_feeds_were_down() {
+    let mut one = with_candles();
+    let mut other = gone_on(&mut one, &[]);
+    let (all, incomplete) = seconds(&mut one, 101, 120);
+    assert_eq!(incomplete, [103, 104, 105, 106, 109, 112]);
+    assert_eq!(seconds(&mut other, 101, 120), (all, incomplete));
+}
+
+#[test]
+fn what_it_does_not_remember_is_missing() {
+    let mut one = with_candles();
+    let mut other = gone_on(&mut one, &[108, 109]);
+    let (_, incomplete) = seconds(&mut other, 101, 120);
+    assert_eq!(incomplete, [103, 104, 105, 106, 107, 112]);
+    let mut other = gone_on(&mut with_candles(), &[101]);
+    let (_, incomplete) = seconds(&mut other, 101, 120);
+    assert_eq!(incomplete, [102, 103, 104, 105, 106, 109, 112]);
 }
