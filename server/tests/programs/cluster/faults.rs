@@ -344,7 +344,7 @@ async fn faults_of_every_kind_lose_nothing_and_double_nothing_and_nodes_stay_equ
             None => round.of_each_kind(&mut random).await,
             Some(_) => round.at_random(&mut random).await,
         }
-        cluster.until_ready().await;
+        cluster.until_whole().await;
         subscribers.pause(publishing).await;
         once_whole("nothing waits to be written", async || {
             cluster.metric("tickcast_cluster_waiting").await == 0
@@ -428,7 +428,7 @@ impl Round<'_> {
                     random,
                 )
                 .await;
-                self.cluster.until_ready().await;
+                self.cluster.until_whole().await;
             }
         };
         let engine = async {
@@ -472,7 +472,7 @@ impl Round<'_> {
             if is_engine {
                 self.figures.count(engine);
             }
-            self.cluster.until_ready().await;
+            self.cluster.until_whole().await;
             sleep(for_at_most(CALM_MAX_MS, random)).await;
         }
     }

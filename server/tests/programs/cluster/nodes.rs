@@ -7,12 +7,13 @@ use std::{path::PathBuf, time::Duration};
 use tempfile::TempDir;
 use tickcast_protocol::message::Lineage;
 use tickcast_server_testkit::{
-    Program, command,
+    Program, STEP, command,
     nats::Nats,
     network::{Lan, Machine},
     raw::{get, get_whole},
     until_within,
 };
+use tokio::time::{Instant, sleep};
 
 use crate::ledger::{lineage_if_any, quiet_topics};
 
@@ -267,14 +268,54 @@ impl Cluster {
 
     pub(crate) async fn until_ready(&self) {
         for node in self.running() {
-            // While it starts again, it does not listen.
-            once_whole("it is ready", async || {
-                lineage_if_any(&node.url()).await.is_some()
-                    && get(node.metrics_address(), "/readyz").await.status == 200
-            })
-            .await;
+            once_whole("it is ready", async || is_ready(node).await).await;
         }
     }
+
+    /// The same after faults: a node that has ended because the stream stood still is started
+    /// again, as a service manager does.
+    pub(crate) async fn until_whole(&mut self) {
+        for index in 0..self.nodes.len() {
+            let since = Instant::now();
+            while let Some(node) = &mut self.nodes[index] {
+                let ended = node.has_ended();
+                if ended.is_none() && is_ready(node).await {
+                    break;
+                }
+                let log = ended.clone().unwrap_or_else(|| node.log());
+                assert!(
+                    since.elapsed() < WHOLE_AGAIN,
+                    "{} is not ready: {}",
+                    name(index),
+                    end_of(&log)
+                );
+                match ended {
+                    Some(_) => {
+                        println!(
+                            "{} has ended, and starts again: {}",
+                            name(index),
+                            end_of(&log)
+                        );
+                        self.start_again(index).await;
+                    }
+                    None => sleep(STEP).await,
+                }
+            }
+        }
+    }
+}
+
+/// While a node starts again, it does not listen.
+async fn is_ready(node: &Program) -> bool {
+    lineage_if_any(&node.url()).await.is_some()
+        && get(node.metrics_address(), "/readyz").await.status == 200
+}
+
+/// The last lines of a log.
+fn end_of(log: &str) -> String {
+    const LINES: usize = 30;
+    let lines: Vec<_> = log.lines().collect();
+    lines[lines.len().saturating_sub(LINES)..].join("\n")
 }
 
 /// The name of a node.

@@ -9,6 +9,7 @@ use std::{
 use tickcast_protocol::{
     client::{Client, ClientOptions, ConnectOptions, Connection, Event, Unpublished},
     codec::Encoding,
+    error::ErrorCode,
     message::{ClientMessage, Epoch, Lineage, PUBLISHER_WINDOW, Publish, ServerMessage},
     topic::Topic,
 };
@@ -88,6 +89,7 @@ async fn session(connection: &mut Connection, ledger: &Ledger, pace: Pace) -> Ve
             tokio::select! {
                 () = sleep_until(due) => break,
                 message = connection.next() => match message {
+                    Ok(message) if says_goodbye(&message) => return sent.into_values().collect(),
                     Ok(message) => {
                         if acknowledge(ledger, &mut epoch, &mut sent, &message) {
                             acked = Instant::now();
@@ -143,6 +145,11 @@ pub(crate) async fn publish_once(urls: &[String], ledger: &Ledger) {
             },
         }
     }
+}
+
+/// Whether a server takes no more publishes because it ends or begins anew.
+fn says_goodbye(message: &ServerMessage<Topic>) -> bool {
+    matches!(message, ServerMessage::Error(error) if error.code == ErrorCode::Draining)
 }
 
 fn publish_of(id: u32, first: u64) -> ClientMessage {

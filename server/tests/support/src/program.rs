@@ -269,6 +269,12 @@ impl Program {
         self.child.kill().await.expect("it runs");
     }
 
+    /// Its whole log, if it has exited by itself.
+    pub fn has_ended(&mut self) -> Option<String> {
+        let ended = self.child.try_wait().expect("it can be waited for");
+        ended.map(|status| format!("{status}\n{}\n{}", self.first_log, self.log()))
+    }
+
     /// Waits until it exits.
     pub async fn end(mut self) -> ExitStatus {
         soon("the server ends", self.child.wait())
