@@ -43,8 +43,9 @@ pub(super) enum Incoming {
     Begins(Option<Vec<u8>>, CheckpointDue),
     /// There is no stream, for this reason.
     Failed(String),
-    /// The next message.
-    Message(StreamMessage),
+    /// The next message, and whether no more are there at present: telling that by itself would
+    /// wake the node twice for each message.
+    Message(StreamMessage, bool),
     /// No more messages are there at present.
     AtEnd,
     /// Another server of NATS is used from now on: what was on its way may be lost.

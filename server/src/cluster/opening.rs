@@ -227,7 +227,7 @@ impl Join<'_> {
         while !node.is_member() {
             tokio::select! {
                 incoming = self.link.incoming.recv() => match incoming {
-                    Some(Incoming::Message(message)) => {
+                    Some(Incoming::Message(message, is_last)) => {
                         deadline = Instant::now() + timeout;
                         let read = node.read(message.delivered(), now());
                         let read = read.map_err(|error| error.to_string())?;
@@ -241,6 +241,9 @@ impl Join<'_> {
                         }
                         for event in read.events {
                             note(event, &mut feeds)?;
+                        }
+                        if is_last {
+                            node.at_end(now());
                         }
                     }
                     Some(Incoming::AtEnd) => node.at_end(now()),

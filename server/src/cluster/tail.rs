@@ -184,10 +184,7 @@ impl<'a> Tail<'a> {
             tokio::select! {
                 Some((sequence, got)) = reading.asked.next() => match got {
                     Ok(Some(message)) => {
-                        self.take(message, reading.end).await?;
-                        if reading.is_at_end() {
-                            self.send(Incoming::AtEnd).await?;
-                        }
+                        self.take(message, &reading).await?;
                     }
                     // Another leader may not know yet that it has it.
                     Ok(None) => reading = Reading::after(engine, sequence - 1),
@@ -233,16 +230,22 @@ impl<'a> Tail<'a> {
     }
 
     /// Hands on the next message.
-    async fn take(&mut self, message: StreamMessage, end: Sequence) -> Result<(), Unwanted> {
+    async fn take(
+        &mut self,
+        message: StreamMessage,
+        reading: &Reading<'_>,
+    ) -> Result<(), Unwanted> {
         self.read = Some(message.delivered().mark());
         self.heard = Instant::now();
         let stats = &self.status.stats;
-        stats.pending.set(end.saturating_sub(message.sequence));
+        let pending = reading.end.saturating_sub(message.sequence);
+        stats.pending.set(pending);
         stats.connected.set(1);
         if std::mem::take(&mut self.is_told) {
             tracing::info!("the stream is reached again");
         }
-        self.send(Incoming::Message(message)).await
+        self.send(Incoming::Message(message, reading.is_at_end()))
+            .await
     }
 
     /// The end of the stream, if it is the one that was read. Tells the node if it is another one,

@@ -223,7 +223,7 @@ impl Running<'_> {
     async fn take(&mut self, incoming: Incoming) {
         let now = self.clock.now().uptime;
         match incoming {
-            Incoming::Message(message) => {
+            Incoming::Message(message, is_last) => {
                 self.checkpoint_due.read(message.bytes.len());
                 match self.node.read(message.delivered(), now) {
                     Ok(Read { strips, events }) => {
@@ -239,15 +239,20 @@ impl Running<'_> {
                     }
                     Err(error) => self.begin_anew(error.to_string()),
                 }
+                if is_last {
+                    self.at_end(now);
+                }
             }
-            Incoming::AtEnd => {
-                self.node.at_end(now);
-                self.keep_checkpoint();
-            }
+            Incoming::AtEnd => self.at_end(now),
             Incoming::Moved => self.node.moved(),
             Incoming::Other(reason) => self.begin_anew(reason),
             Incoming::Begins(..) | Incoming::Failed(_) => {}
         }
+    }
+
+    fn at_end(&mut self, now: Duration) {
+        self.node.at_end(now);
+        self.keep_checkpoint();
     }
 
     async fn note(&mut self, event: Event) {
