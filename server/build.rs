@@ -1,6 +1,8 @@
-//! Puts the pages and the client of `clients/javascript`, and the descriptions of the server's
-//! addresses, into the program: a table of their files, each as it is and, if that is smaller,
+//! Puts the pages and the client for JavaScript, and the descriptions of the server's addresses,
+//! into the program: a table of the files of `assets`, each as it is and, if that is smaller,
 //! compressed with gzip. So nothing is compressed at run time.
+//!
+//! `assets` has links to `clients/javascript` and `docs`, which a published package has as files.
 
 #![allow(
     clippy::print_stdout,
@@ -18,36 +20,23 @@ use std::{
 
 use flate2::{Compression, write::GzEncoder};
 
-/// Files and folders of `clients/javascript` that are served.
-const SERVED: [&str; 3] = ["index.js", "page", "src"];
-
-/// Files of `docs` that are served.
-const DESCRIPTIONS: [&str; 2] = ["asyncapi.yaml", "openapi.yaml"];
-
 /// A file that is compressed must be smaller by this part. Fonts are compressed already.
 const WORTH_PARTS: usize = 10;
 
 fn main() -> io::Result<()> {
-    let client = manifest().join("../clients/javascript");
-    let documents = manifest().join("../docs");
+    let assets = folder("CARGO_MANIFEST_DIR")?.join("assets");
+    let out = folder("OUT_DIR")?;
     let mut paths = Vec::new();
-    let served = SERVED.map(|name| client.join(name)).into_iter();
-    for path in served.chain(DESCRIPTIONS.map(|name| documents.join(name))) {
-        println!("cargo::rerun-if-changed={}", path.display());
-        find(path, &mut paths)?;
-    }
+    find(assets.clone(), &mut paths)?;
+    println!("cargo::rerun-if-changed=assets");
     println!("cargo::rerun-if-changed=build.rs");
     paths.sort();
-    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or_else(|| missing("OUT_DIR"))?);
     let mut table = String::from("&[\n");
     for (number, path) in paths.iter().enumerate() {
         let Some(content_type) = content_type(path) else {
             continue;
         };
-        let name = path
-            .strip_prefix(&client)
-            .or_else(|_| path.strip_prefix(&documents))
-            .unwrap_or(path);
+        let name = path.strip_prefix(&assets).unwrap_or(path);
         // A copy, so that both forms are of the same moment, also if the file is edited meanwhile.
         let body = fs::read(path)?;
         let itself = out.join(number.to_string());
@@ -74,12 +63,10 @@ fn main() -> io::Result<()> {
     fs::write(out.join("assets.rs"), table)
 }
 
-fn manifest() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn missing(name: &str) -> io::Error {
-    io::Error::other(format!("cargo sets no variable {name}"))
+/// A folder that cargo names while the script runs.
+fn folder(variable: &str) -> io::Result<PathBuf> {
+    let missing = || io::Error::other(format!("cargo sets no variable {variable}"));
+    env::var_os(variable).map(PathBuf::from).ok_or_else(missing)
 }
 
 fn find(path: PathBuf, paths: &mut Vec<PathBuf>) -> io::Result<()> {

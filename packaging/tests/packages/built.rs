@@ -68,7 +68,7 @@ pub(crate) fn unpacked(name: &str) -> tempfile::TempDir {
 }
 
 /// The folder of the programs: the tests are in a folder of it.
-fn programs() -> PathBuf {
+pub(crate) fn programs() -> PathBuf {
     let test = env::current_exe().unwrap();
     test.ancestors().nth(2).unwrap().to_owned()
 }

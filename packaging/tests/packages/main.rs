@@ -12,6 +12,7 @@
 mod booted;
 mod built;
 mod container;
+mod crates;
 mod engine;
 mod install;
 mod monitor;

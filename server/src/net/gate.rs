@@ -353,7 +353,7 @@ mod tests {
 
     #[test]
     fn a_page_may_read_each_header_that_the_description_promises() {
-        let text = include_str!("../../../docs/openapi.yaml");
+        let text = include_str!("../../assets/openapi.yaml");
         let indent = |line: &str| line.len() - line.trim_start().len();
         let mut lines = text.lines().peekable();
         let mut promised = Vec::new();
