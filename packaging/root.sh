@@ -1,6 +1,11 @@
 #!/usr/bin/env bash
-# Prints the path of an archive with a small Debian or Ubuntu, of the release of this machine and
-# from the mirror of its apt. Makes it first if there is none, which takes a minute or two.
+# Prints the path of an archive with a small Debian or Ubuntu, which comes from the mirror of this
+# machine's apt. Makes it first if there is none, which takes a minute or two.
+#
+#   packaging/root.sh [newer]
+#
+# It is of the release of this machine, or of the newer one on which packages that are built here
+# must run as well. Prints nothing where there is none.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/packages.sh
@@ -13,7 +18,14 @@ readonly BESIDES=systemd-standalone-sysusers
 . /etc/os-release
 architecture=$(dpkg --print-architecture)
 folder=${CARGO_TARGET_DIR:-target}/packaging
-archive=$folder/root-$VERSION_CODENAME-$architecture.tar
+release=$VERSION_CODENAME
+if [[ ${1:-} == newer ]]; then
+    case $release in
+    bookworm) release=trixie ;;
+    *) exit ;;
+    esac
+fi
+archive=$folder/root-$release-$architecture.tar
 mkdir -p "$folder"
 # Two runs at the same time make one.
 exec 9>"$folder/lock"
@@ -21,7 +33,7 @@ flock 9
 if ! [[ -e $archive ]]; then
     command -v debootstrap >/dev/null ||
         fail "No debootstrap found: scripts/test.sh installs it, and so does apt-get install debootstrap."
-    # The first mirror that has this release itself, not its updates.
+    # The first mirror that has the release of this machine itself, not its updates.
     # shellcheck disable=SC2016
     mirror=$(apt-get indextargets --no-release-info --format '$(RELEASE) $(REPO_URI)' \
         'Created-By: Packages' 'Component: main' |
@@ -30,7 +42,7 @@ if ! [[ -e $archive ]]; then
     work=$(mktemp --directory --tmpdir="$(realpath "$folder")")
     trap 'rm -rf "$work"' EXIT
     SECONDS=0
-    debootstrap --variant=minbase --include="$BESIDES" "$VERSION_CODENAME" "$work/root" "$mirror" \
+    debootstrap --variant=minbase --include="$BESIDES" "$release" "$work/root" "$mirror" \
         >"$work/log" 2>&1 9>&- || fail "debootstrap failed: $(tail -n 20 "$work/log")"
     rm -rf "$work"/root/var/cache/apt/archives/*.deb
     tar --directory="$work/root" --numeric-owner --create --file="$work/tar" .

@@ -75,6 +75,7 @@ cargo fetch --locked
 venv=$(realpath -m "${CARGO_TARGET_DIR:-target}/python")
 prepare() {
     packaging/root.sh
+    packaging/root.sh newer
     packaging/booted.sh
     packaging/newcomer.sh
     (cd clients/javascript && npm ci --no-audit --no-fund)

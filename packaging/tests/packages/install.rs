@@ -23,9 +23,20 @@ const RECORD_TRIES: usize = 500;
 
 #[test]
 fn packages_install_run_and_leave_nothing_but_data() {
-    let root = Root::new();
+    check_life(&Root::new());
+}
+
+#[test]
+fn packages_of_an_older_release_do_the_same_on_a_newer_one() {
+    if let Some(root) = Root::newer() {
+        check_life(&root);
+    }
+}
+
+#[track_caller]
+fn check_life(root: &Root) {
     let before = root.files();
-    check_dependencies(&root);
+    check_dependencies(root);
 
     let server = root.bring(&package("tickcast-server"));
     let command = root.bring(&package("tickcast"));
@@ -37,10 +48,10 @@ fn packages_install_run_and_leave_nothing_but_data() {
     );
     root.run(&["dpkg", "--verify", "tickcast-server", "tickcast"]);
     root.run(&["tickcast", "--version"]);
-    unit::check(&root);
+    unit::check(root);
 
-    let record = live(&root);
-    check_calls(&root, &record);
+    let record = live(root);
+    check_calls(root, &record);
 
     // An update leaves settings that were changed as they are, and who may read them.
     let own = format!("{}\n# own\n", root.read(SETTINGS));

@@ -26,29 +26,43 @@ const RECORDS: [&str; 9] = [
     "var/log",
 ];
 
+/// The archive that a script makes, or has made.
+fn made(script: &mut Command) -> PathBuf {
+    assert!(
+        rustix::process::geteuid().is_root(),
+        "this test installs packages into a root of its own, which only root may do: run it with \
+         sudo, or as root in a container"
+    );
+    PathBuf::from(run(script.current_dir(project())))
+}
+
 /// A root of its own. It is removed with the value.
 pub(crate) struct Root {
     folder: TempDir,
 }
 
 impl Root {
-    /// The smallest system.
+    /// The smallest system, of the release of this machine.
     pub(crate) fn new() -> Self {
         Self::of("packaging/root.sh")
     }
 
+    /// The smallest system of a newer release, if one is known of this machine's release.
+    pub(crate) fn newer() -> Option<Self> {
+        let archive = made(Command::new("packaging/root.sh").arg("newer"));
+        (!archive.as_os_str().is_empty()).then(|| Self::unpacked(&archive))
+    }
+
     /// The system whose archive this script names.
     pub(crate) fn of(script: &str) -> Self {
-        assert!(
-            rustix::process::geteuid().is_root(),
-            "this test installs packages into a root of its own, which only root may do: run it with \
-             sudo, or as root in a container"
-        );
-        let archive = PathBuf::from(run(Command::new(script).current_dir(project())));
+        Self::unpacked(&made(&mut Command::new(script)))
+    }
+
+    fn unpacked(archive: &Path) -> Self {
         let folder = tempfile::tempdir_in(archive.parent().unwrap()).unwrap();
         run(Command::new("tar")
             .args(["--numeric-owner", "--extract", "--file"])
-            .arg(&archive)
+            .arg(archive)
             .arg("--directory")
             .arg(folder.path()));
         Self { folder }
