@@ -25,11 +25,9 @@ has_display() {
 }
 
 ways_to_watch() {
-    local url=$ws://$address/ws curl_trust='' websocat_trust='' node_trust='' \
-        monitor_trust='' browser=''
+    local url=$ws://$address/ws curl_trust='' node_trust='' monitor_trust='' browser=''
     if [[ -n $folder ]]; then
         curl_trust="--cacert $folder/ca.pem "
-        websocat_trust="SSL_CERT_FILE=$folder/ca.pem "
         node_trust="NODE_EXTRA_CA_CERTS=$folder/ca.pem "
         monitor_trust=" --ca $folder/ca.pem"
         browser=" that trusts $folder/ca.pem, or after its warning"
@@ -43,8 +41,7 @@ The server pushes updates at $url. Watch them from another terminal:
     curl $curl_trust'$http://$address/v1/latest?filter=%23'
   All topics, in a browser$browser:
     $http://$address/
-  Every update, with websocat or with Node 22 or newer:
-    echo '$request' | ${websocat_trust}websocat --no-close $url
+  Every update, with Node 22 or newer:
     ${node_trust}node -e 'const s = new WebSocket("$url"); s.onopen = () => s.send(JSON.stringify($request)); s.onmessage = (m) => console.log(m.data)'
   Charts, on a machine with a display:
     cargo run --release --package tickcast-monitor -- --url $url$monitor_trust

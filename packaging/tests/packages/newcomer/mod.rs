@@ -26,7 +26,7 @@ const ELSEWHERE: [&str; 2] = ["tickcast-loadtest", "tickcast-monitor"];
 
 /// A part of each block whose comment does not say what it shows, and that. Blocks of a server show
 /// nothing.
-const EXPECTED: [(&str, &str); 7] = [
+const EXPECTED: [(&str, &str); 9] = [
     (
         "install ./target/packages",
         "Setting up tickcast-server|tickcast-server is already the newest",
@@ -44,11 +44,17 @@ const EXPECTED: [(&str, &str); 7] = [
         "Successfully installed .*tickcast",
     ),
     ("import tickcast.sync", r"(?m)^market/\S+/trade \d"),
+    (
+        "python -m websockets",
+        r#""type":"batch".*"topic":"market/"#,
+    ),
     ("'socket.io-client'", r"(?m)^market/\S+/trade \d"),
     (
         "apt-get purge",
         "(?s)Removing tickcast-server.*Purging configuration files",
     ),
+    // It is silent. What is left is looked at afterwards.
+    ("sudo userdel tickcast", "^$"),
 ];
 
 /// What goes on until Ctrl+C. Everything else ends.
@@ -61,7 +67,7 @@ const PAGES: [(&str, &str); 2] = [
 ];
 
 /// Fewest blocks of README.md, so that none is lost without notice.
-const README_MIN: usize = 18;
+const README_MIN: usize = 20;
 
 /// A newcomer at work.
 struct Newcomer {
@@ -284,7 +290,7 @@ fn a_newcomer_does_everything_from_the_text_of_the_documents() {
     let mut newcomer = Newcomer::new();
     let path = "docs/install.md";
     let install = blocks(path);
-    assert_eq!(install.len(), 3, "install, look, remove");
+    assert_eq!(install.len(), 4, "install, look, remove, remove the data");
     follow(&mut newcomer, path, &install[..1]);
     newcomer.server = Some(newcomer.system.service());
     follow(&mut newcomer, path, &install[1..2]);
@@ -301,5 +307,9 @@ fn a_newcomer_does_everything_from_the_text_of_the_documents() {
     }
     follow(&mut newcomer, "docs/cli.md", &blocks("docs/cli.md"));
     newcomer.server.take().unwrap().stop().unwrap();
-    follow(&mut newcomer, path, &install[2..]);
+    // Their order: the packages leave the data and its user, and the last block does not.
+    follow(&mut newcomer, path, &install[2..3]);
+    assert!(newcomer.system.has_data());
+    follow(&mut newcomer, path, &install[3..]);
+    assert!(!newcomer.system.has_data());
 }

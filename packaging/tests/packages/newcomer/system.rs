@@ -96,6 +96,14 @@ impl System {
         std::fs::write(folder.join(name), text).unwrap();
     }
 
+    /// Whether there is what the packages leave: the data, and the user to whom it belongs.
+    pub(crate) fn has_data(&self) -> bool {
+        let has_user = self.root.read("etc/passwd").contains("\ntickcast:");
+        let has_data = self.root.exists("var/lib/tickcast");
+        assert_eq!(has_data, has_user, "both are left, or none of them");
+        has_data
+    }
+
     /// What a browser shows at an address, as HTML. The browser is that of the machine: it is in
     /// the network of the system, and sees nothing else of it.
     pub(crate) fn browser(&self, address: &str) -> String {
