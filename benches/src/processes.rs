@@ -28,6 +28,34 @@ pub fn run_on(core: usize, pid: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// How a thread gets its core.
+#[derive(Debug, Clone, Copy)]
+pub enum Priority {
+    /// In turns with other threads.
+    Ordinary,
+    /// Before all ordinary threads, whenever it can run.
+    RealTime,
+}
+
+/// Sets the priority of a thread, which those inherit that it starts later.
+///
+/// # Errors
+///
+/// If `chrt` fails, as it does for [`Priority::RealTime`] without root.
+pub fn set_priority(thread: u32, priority: Priority) -> anyhow::Result<()> {
+    let words = match priority {
+        Priority::Ordinary => ["-o", "-p", "0"],
+        Priority::RealTime => ["-r", "-p", "10"],
+    };
+    let status = Command::new("chrt")
+        .args(words)
+        .arg(thread.to_string())
+        .status()
+        .context("chrt")?;
+    ensure!(status.success(), "chrt: {status}");
+    Ok(())
+}
+
 /// A program on any core, or on one. `taskset` becomes that program.
 pub fn pinned(program: impl AsRef<OsStr>, core: Option<usize>) -> Command {
     let Some(core) = core else {
@@ -107,9 +135,22 @@ pub const LOOK: Duration = Duration::from_millis(100);
 ///
 /// If it is not in time, or if looking fails.
 pub fn until(what: &str, is_done: impl Fn() -> anyhow::Result<bool>) -> anyhow::Result<()> {
+    until_within(WAIT_MAX, what, is_done)
+}
+
+/// Waits until something is done, for at most this time.
+///
+/// # Errors
+///
+/// If it is not in time, or if looking fails.
+pub fn until_within(
+    max: Duration,
+    what: &str,
+    is_done: impl Fn() -> anyhow::Result<bool>,
+) -> anyhow::Result<()> {
     let start = Instant::now();
     while !is_done()? {
-        ensure!(start.elapsed() < WAIT_MAX, "not in time: {what}");
+        ensure!(start.elapsed() < max, "not in time: {what}");
         pause(LOOK);
     }
     Ok(())

@@ -26,6 +26,7 @@ pub use environment::environment;
 pub use error::RunError;
 pub use finish::Finished;
 pub use progress::{ProgressDisplay, View};
+pub use runner::start_workers;
 
 use crate::plan::Plan;
 

@@ -210,7 +210,12 @@ fn check_open_files(subscribers: u64) -> Result<(), RunError> {
     )))
 }
 
-fn start_workers(plan: &Plan, clock: RunClock) -> io::Result<Vec<WorkerHandle>> {
+/// Starts the threads of a plan's subscribers, which connect when they are told to.
+///
+/// # Errors
+///
+/// If a thread cannot be started.
+pub fn start_workers(plan: &Plan, clock: RunClock) -> io::Result<Vec<WorkerHandle>> {
     let settings = Arc::new(WorkerSettings {
         address: plan.target.address,
         host: plan.target.host.clone(),

@@ -265,6 +265,8 @@ async fn take_arrivals(routes: Rc<Routes>, mut arrivals: mpsc::Receiver<Arrival>
             }
         };
         routes.accepted(stream, peer, &arrival.info, arrival.admission);
+        // If thousands come back at once, updates are sent between two of them.
+        yield_now().await;
     }
 }
 

@@ -15,18 +15,22 @@ const HOST: &str = "127.0.0.1";
 
 /// Files of a certificate.
 #[derive(Debug)]
-pub(super) struct Certificate {
+pub struct Certificate {
     /// The certificate, as PEM.
-    pub(super) chain: PathBuf,
+    pub chain: PathBuf,
     /// Its private key, as PEM.
-    pub(super) key: PathBuf,
+    pub key: PathBuf,
     /// The authority that signed it, as PEM.
-    authority: PathBuf,
+    pub authority: PathBuf,
 }
 
 impl Certificate {
     /// Makes one, in files of a folder. Its key is of the curve P-256, as most are.
-    pub(super) fn write(folder: &Path) -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn write(folder: &Path) -> anyhow::Result<Self> {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;

@@ -44,7 +44,7 @@ pub(super) fn command(
                 None => format!("--listen=127.0.0.1:{port}"),
                 Some(certificate) => {
                     let file = folder.join("tickcast.toml");
-                    fs::write(&file, tickcast_settings(port, certificate))?;
+                    fs::write(&file, tls_settings(port, certificate))?;
                     format!("--config={}", file.display())
                 }
             };
@@ -99,7 +99,8 @@ pub(super) fn command(
     Ok(on_core(CONTENDER_CORE, words))
 }
 
-fn tickcast_settings(port: u16, Certificate { chain, key, .. }: &Certificate) -> String {
+/// Settings of a server that speaks TLS on its only listener.
+pub fn tls_settings(port: u16, Certificate { chain, key, .. }: &Certificate) -> String {
     format!("[[listen]]\naddress = \"127.0.0.1:{port}\"\ntls_cert = {chain:?}\ntls_key = {key:?}\n")
 }
 

@@ -5,6 +5,8 @@ mod command;
 mod places;
 mod running;
 
+pub use certificate::Certificate;
+pub use command::tls_settings;
 pub use places::{
     CONTENDER_CORE, LOAD_CORE, beside, free_port, nats_program, node_folder, on_core,
     project_folder,

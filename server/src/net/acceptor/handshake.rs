@@ -118,6 +118,9 @@ pub(super) async fn shake_hands(
         out.clear();
         let received = session.receive(&bytes[..len], &mut out);
         let sent = stream.write_all(out.bytes()).await;
+        // A shard may wait for this core. A thread that works on may keep it for milliseconds,
+        // whatever its niceness is.
+        std::thread::yield_now();
         if let Err(error) = received {
             let has_alert = out.used() > 0 && sent.is_ok();
             return Err(Failed {
