@@ -142,7 +142,7 @@ fn measure(arguments: &Arguments, program: &Path, source: Source) -> anyhow::Res
     ];
     words.extend(source.map(String::from));
     let plan = site.plan(&words)?;
-    // Threads inherit it: those of the others run already, those of clients that stay do not.
+    // Threads that begin from here on inherit it: those of the clients that stay.
     if arguments.real_time {
         set_priority(process::id(), Priority::RealTime)?;
     }
