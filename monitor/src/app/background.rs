@@ -52,11 +52,14 @@ impl Background {
     ) -> Vec<String> {
         let sound = rule.sound.then_some(sound_command);
         let command = Some(&*rule.command).filter(|command| !command.is_empty());
-        let value = event.value.map(|value| value.to_string());
+        let value = event.number.map(|number| number.to_string());
         let variables = [
             ("TICKCAST_TOPIC", event.topic.to_string()),
             ("TICKCAST_ALERT", event.text.clone()),
-            ("TICKCAST_VALUE", value.unwrap_or_default()),
+            (
+                "TICKCAST_VALUE",
+                value.unwrap_or_else(|| event.value.clone()),
+            ),
             ("TICKCAST_TIME", zone.date_time(event.time_ns)),
         ];
         [sound, command]

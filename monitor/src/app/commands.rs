@@ -153,6 +153,13 @@ impl Monitor {
             UiCommand::SetAlertCommand(id, line) => {
                 self.server.alerts.change(id, |rule| rule.command = line);
             }
+            UiCommand::SetAlertMargin(id, margin) => {
+                self.server.alerts.change(id, |rule| rule.margin = margin);
+            }
+            UiCommand::MuteAlerts { rule, for_ns } => {
+                let until_ns = for_ns.map(|for_ns| self.live_ns.saturating_add(for_ns));
+                self.server.alerts.mute(rule, until_ns);
+            }
             UiCommand::Notify(notice) => self.notify(notice),
             UiCommand::RemoveAlert(id) => self.server.alerts.remove(id),
             UiCommand::AcknowledgeAlerts => {
@@ -163,7 +170,8 @@ impl Monitor {
             }
         }
         if let Some(playing) = &mut self.recordings.playing {
-            playing.data.alerts.set_rules(self.server.alerts.rules());
+            let rules = self.server.alerts.rules_for_recording();
+            playing.data.alerts.set_rules(rules);
             playing.data.store.set_settings(&self.screen.topics);
             playing.data.set_derived(&self.server.derived);
         }
@@ -216,7 +224,7 @@ impl Monitor {
         match RecordingPlayer::open(path, range) {
             Ok(player) => {
                 let memory = (self.server.store.bytes(), self.memory_limit());
-                let rules = self.server.alerts.rules().to_vec();
+                let rules = self.server.alerts.rules_for_recording();
                 self.now_ns = player.now_ns();
                 self.recordings.playing = Some(Playing::new(player, rules, memory));
                 self.panels.workspace.follow_all(self.now_ns);

@@ -100,7 +100,7 @@ impl Fleet {
         tabs.map(|(at, (_, monitor))| ServerTab {
             url: monitor.url().to_owned(),
             connection: monitor.connection().clone(),
-            unseen_alerts: monitor.alerts().unseen().len(),
+            unseen_alerts: monitor.alerts().unseen().count(),
             is_active: at == self.active,
         })
         .collect()

@@ -85,7 +85,8 @@ impl Monitor {
         let selected = charts.first().cloned().or_else(|| workspace.main_topic());
         let zone = common.preferences.zone.zone();
         let layouts = Layouts::new(&saved.layouts, saved.layout);
-        let mut server = ServerData::new(common.preferences.memory_limit, saved.alerts);
+        let alerts = Alerts::new(saved.alerts, saved.alerts_muted_until_ns);
+        let mut server = ServerData::new(common.preferences.memory_limit, alerts);
         server.store.set_settings(&saved.topics);
         let (derived, problems) = DerivedTopics::new(&saved.derived);
         server.derived = derived;
@@ -176,6 +177,7 @@ impl Monitor {
             layouts: layouts.saved(),
             layout: layouts.current().cloned(),
             alerts: self.server.alerts.rules().to_vec(),
+            alerts_muted_until_ns: self.server.alerts.muted_until_ns(),
             topics: self.screen.topics.clone(),
             derived: self.server.derived.saved(),
             ..SavedState::default()

@@ -6,7 +6,11 @@ use tickcast_protocol::message::{Mode, TimeNs};
 
 use super::server::ServerData;
 use crate::{
-    data::{alerts::AlertRule, history::GapCause, incoming::IncomingItem},
+    data::{
+        alerts::{AlertRule, Alerts},
+        history::GapCause,
+        incoming::IncomingItem,
+    },
     files::recording::RecordingPlayer,
 };
 
@@ -41,7 +45,7 @@ impl Playing {
         let memory = limit.saturating_sub(used).max(limit / MEMORY_LEAST_PART);
         Self {
             player,
-            data: ServerData::new(memory, rules),
+            data: ServerData::new(memory, Alerts::new(rules, None)),
             has_alerts: false,
         }
     }
@@ -49,7 +53,8 @@ impl Playing {
     /// Forgets what was played: it comes again.
     pub(super) fn forget(&mut self) {
         let rules = self.data.alerts.rules().to_vec();
-        self.data = ServerData::new(self.data.store.memory_limit(), rules);
+        let memory = self.data.store.memory_limit();
+        self.data = ServerData::new(memory, Alerts::new(rules, None));
     }
 
     /// Applies what the recording has until now. Returns whether the recorded server was restarted.

@@ -10,7 +10,7 @@ use tickcast_protocol::{
 use crate::{
     data::{
         access::Access,
-        alerts::{AlertRule, Alerts},
+        alerts::Alerts,
         connection_state::ConnectionState,
         derived::DerivedTopics,
         health::Health,
@@ -70,12 +70,12 @@ pub(super) enum ConnectionChange {
 }
 
 impl ServerData {
-    pub(super) fn new(memory_limit: usize, rules: Vec<AlertRule>) -> Self {
+    pub(super) fn new(memory_limit: usize, alerts: Alerts) -> Self {
         Self {
             store: Store::new(memory_limit),
             derived: DerivedTopics::default(),
             health: Health::default(),
-            alerts: Alerts::new(rules),
+            alerts,
             connection: ConnectionState::Connecting { attempt: 1 },
             access: Access::default(),
             epoch: None,

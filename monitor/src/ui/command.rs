@@ -146,6 +146,15 @@ pub enum UiCommand {
     SetAlertSound(AlertRuleId, bool),
     /// Set the program of an alert.
     SetAlertCommand(AlertRuleId, String),
+    /// Set how far a value must come back before an alert can fire again.
+    SetAlertMargin(AlertRuleId, f64),
+    /// Mute alerts: what fires is only listed.
+    MuteAlerts {
+        /// One alert; `None` for all.
+        rule: Option<AlertRuleId>,
+        /// For how long, in nanoseconds; `None` for no longer.
+        for_ns: Option<i64>,
+    },
     /// Remove an alert.
     RemoveAlert(AlertRuleId),
     /// Acknowledge all events of alerts.

@@ -9,6 +9,7 @@ mod connection_words;
 pub(crate) mod dragging;
 pub(crate) mod icon;
 pub(crate) mod keyboard;
+mod mute;
 mod names;
 pub(crate) mod overlays;
 pub(crate) mod panes;

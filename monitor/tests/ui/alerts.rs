@@ -53,7 +53,7 @@ fn each_condition_is_added_by_a_click_and_fires() {
     trades(&mut harness, 5);
     harness.key_press_modifiers(Modifiers::COMMAND, Key::L);
     harness.run_steps(4);
-    harness.get_by_label("Threshold").focus();
+    harness.get_by_label("Value or word").focus();
     harness.run_steps(1);
     write(&mut harness, "50 000");
     for label in [
@@ -164,5 +164,182 @@ fn an_alert_runs_its_program_which_survives_a_restart() {
     while std::fs::read_to_string(&written).unwrap_or_default() != "updates lost" {
         assert!(begun.elapsed() < Duration::from_secs(60), "it did not run");
         std::thread::yield_now();
+    }
+}
+
+#[test]
+fn words_and_changes_of_a_text_are_alerts_and_survive_a_restart() {
+    let door = "plant/line-1/door";
+    let mut harness = filled(&[]);
+    harness.get_by_label(door).click();
+    harness.run_steps(2);
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::L);
+    harness.run_steps(4);
+    assert!(
+        harness
+            .get_by_label("Equals")
+            .accesskit_node()
+            .is_disabled(),
+        "there is no word"
+    );
+    harness.get_by_label("Value or word").focus();
+    harness.run_steps(1);
+    write(&mut harness, "Open");
+    for label in ["Equals", "Contains", "Changing", "Changing status"] {
+        harness.get_by_label(label).click();
+        harness.run_steps(3);
+    }
+    assert!(
+        harness.get_by_label("Above").accesskit_node().is_disabled(),
+        "a word is no threshold"
+    );
+    harness.key_press(Key::Escape);
+    let script = &mut harness.state_mut().script;
+    script.now_ns += SECOND;
+    script.latest(door, Value::Text("closed".to_owned()));
+    script.every(door, Value::Text("closed".to_owned()));
+    harness.run_steps(2);
+    let script = &mut harness.state_mut().script;
+    script.now_ns += SECOND;
+    script.every(door, Value::Text("open".to_owned()));
+    script.status(door, Status::Stale);
+    harness.run_steps(2);
+    harness.state_mut().script.now_ns += SECOND;
+    harness.run_steps(3);
+    let alerts = harness.state().monitor.alerts();
+    let mut fired: Vec<&str> = alerts.unseen().map(|event| &*event.text).collect();
+    fired.sort_unstable();
+    assert_eq!(
+        fired,
+        [
+            "changes (closed → open)",
+            "changes status (live → stale)",
+            "contains Open (open)",
+            "equals Open",
+        ]
+    );
+    // All of it is there again after a restart.
+    let again = restarted(&mut harness);
+    let rules = |harness: &Harness<'_, Bench>| harness.state().monitor.alerts().rules().to_vec();
+    assert_eq!(rules(&again), rules(&harness));
+    assert_eq!(rules(&again).len(), 4);
+}
+
+#[test]
+fn a_margin_is_typed_and_a_wrong_one_is_refused() {
+    let mut harness = filled(&[BTC]);
+    trades(&mut harness, 3);
+    let topic = BTC.parse().unwrap();
+    let condition = AlertCondition::Above(39_490.0);
+    let add = UiCommand::AddAlert { topic, condition };
+    harness.state_mut().monitor.execute(add);
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::L);
+    harness.run_steps(4);
+    let field = format!("Margin for {BTC} above 39 490.00");
+    let margin = |harness: &Harness<'_, Bench>| harness.state().monitor.alerts().rules()[0].margin;
+    harness.get_by_label(&field).focus();
+    harness.run_steps(1);
+    write(&mut harness, "-3");
+    harness.key_press(Key::Tab);
+    harness.run_steps(3);
+    assert!(sees(&harness, "a number from 0"));
+    assert_eq!(margin(&harness), 0.0);
+    harness.get_by_label(&field).focus();
+    harness.run_steps(1);
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::A);
+    write(&mut harness, "12.5");
+    harness.key_press(Key::Tab);
+    harness.run_steps(3);
+    assert!(!sees(&harness, "a number from 0"));
+    assert_eq!(margin(&harness), 12.5);
+    let again = restarted(&mut harness);
+    assert_eq!(margin(&again), 12.5);
+}
+
+#[test]
+fn an_alert_is_muted_where_it_is_told_and_says_until_when() {
+    let mut harness = filled(&[BTC]);
+    trades(&mut harness, 3);
+    for value in [39_400.0, 39_300.0] {
+        let topic = BTC.parse().unwrap();
+        let condition = AlertCondition::Above(value);
+        let add = UiCommand::AddAlert { topic, condition };
+        harness.state_mut().monitor.execute(add);
+    }
+    trades(&mut harness, 2);
+    assert!(sees(&harness, "and 1 more"));
+    // The newest is told, and muted there.
+    let told = harness.query_all_by_label_contains("Mute above").next();
+    told.unwrap().click();
+    harness.run_steps(3);
+    harness.get_by_label("for 10 min").click();
+    harness.run_steps(3);
+    assert!(!sees(&harness, "and 1 more"), "one is left");
+    assert!(sees(&harness, "Seen"));
+    let muted = |harness: &Harness<'_, Bench>| {
+        let rules = harness.state().monitor.alerts().rules().iter();
+        rules.filter(|rule| rule.muted_until_ns.is_some()).count()
+    };
+    assert_eq!(muted(&harness), 1);
+    let again = restarted(&mut harness);
+    assert_eq!(muted(&again), 1, "a restart ends no mute");
+
+    // The list says until when; a click ends it, and what still holds is told again.
+    harness.get_by_label("Seen").click();
+    trades(&mut harness, 2);
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::L);
+    harness.run_steps(4);
+    assert!(painted(&harness, "Muted until 12:10"));
+    let unmute = harness.query_all_by_label_contains("Unmute").next();
+    unmute.unwrap().click();
+    harness.run_steps(3);
+    assert_eq!(muted(&harness), 0);
+    harness.key_press(Key::Escape);
+    for _ in 0..7 {
+        trades(&mut harness, 1);
+    }
+    assert!(sees(&harness, "Seen"), "it still holds");
+
+    // All of them.
+    harness.get_by_label("Seen").click();
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::L);
+    harness.run_steps(4);
+    harness.get_by_label("Mute all alerts").click();
+    harness.run_steps(3);
+    harness.get_by_label("for 1 h").click();
+    harness.run_steps(3);
+    assert!(painted(&harness, "Muted all until 13:0"));
+    assert!(has(&harness, "Unmute all alerts"));
+}
+
+#[test]
+fn the_list_of_alerts_fits_the_smallest_window() {
+    let mut harness = harness_of([720.0, 420.0], SavedState::default(), &[BTC]);
+    fill(&mut harness.state_mut().script);
+    trades(&mut harness, 3);
+    let long = format!("{BTC}/a/name/that/is/much/longer/than/any/line/of/the/list/has/room/for");
+    for (topic, condition) in [
+        (BTC, AlertCondition::Above(39_000.0)),
+        (&*long, AlertCondition::Contains("a long text ".repeat(9))),
+    ] {
+        let topic = topic.parse().unwrap();
+        let add = UiCommand::AddAlert { topic, condition };
+        harness.state_mut().monitor.execute(add);
+    }
+    trades(&mut harness, 2);
+    assert_apart(&harness, whole(&harness), "the banner");
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::L);
+    harness.run_steps(4);
+    let window = whole(&harness);
+    for label in ["Mute market", "Delete market", "Margin for market"] {
+        let nodes: Vec<_> = harness.query_all_by_label_contains(label).collect();
+        assert!(!nodes.is_empty(), "{label}");
+        for node in nodes {
+            assert!(
+                window.contains_rect(node.rect()),
+                "{label}: {:?}",
+                node.rect()
+            );
+        }
     }
 }

@@ -224,7 +224,7 @@ fn an_alert_watches_a_derived_topic() {
     };
     harness.state_mut().monitor.execute(alert);
     readings(&mut harness, &[30.0, 60.0]);
-    assert_eq!(harness.state().monitor.alerts().unseen().len(), 1);
+    assert_eq!(harness.state().monitor.alerts().unseen().count(), 1);
 }
 
 #[test]

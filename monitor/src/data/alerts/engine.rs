@@ -1,24 +1,22 @@
 //! Evaluates the rules.
 //!
-//! A rule fires when its condition begins to hold, and again only after the condition has ceased to
-//! hold. The engine has no clock and no effects: the caller passes the time and carries out what
-//! [`Alerts::take_fired`] returns.
+//! The engine has no clock and no effects: the caller passes the time and carries out what
+//! [`Alerts::take_fired`] returns. When a rule fires is decided by its [`Trigger`].
 
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
 };
 
-use tickcast_protocol::{
-    message::{Status, TimeNs},
-    topic::Topic,
-};
+use tickcast_protocol::{message::TimeNs, topic::Topic};
 
-use super::rule::{AlertCondition, AlertEvent, AlertRule, AlertRuleId};
+use super::{
+    observed::Observed,
+    rule::{AlertCondition, AlertEvent, AlertRule, AlertRuleId},
+    trigger::Trigger,
+};
 use crate::data::{
     format,
-    history::LANE_MAIN,
-    time::SECOND,
     topics::{MonitoredTopic, Store},
 };
 
@@ -28,14 +26,10 @@ pub(crate) const RULES_MAX: usize = 500;
 /// The most events kept; the oldest are dropped.
 pub(crate) const EVENTS_MAX: usize = 1_000;
 
-/// A rule fires at most once per this time, even if its value crosses the threshold more often.
-const FIRE_EVERY_NS: i64 = 5 * SECOND;
-
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct RuleState {
-    holds: bool,
-    fired_ns: Option<TimeNs>,
-    gaps: Option<u64>,
+    observed: Observed,
+    trigger: Trigger,
 }
 
 /// All rules, their states and their events.
@@ -46,16 +40,18 @@ pub struct Alerts {
     on: HashMap<Topic, Arc<[usize]>>,
     states: HashMap<AlertRuleId, RuleState>,
     events: VecDeque<AlertEvent>,
-    unseen: usize,
+    /// Until when all rules are muted.
+    muted_until_ns: Option<TimeNs>,
     fired: Vec<AlertEvent>,
 }
 
 impl Alerts {
     /// The engine with saved rules.
-    pub(crate) fn new(mut rules: Vec<AlertRule>) -> Self {
+    pub(crate) fn new(mut rules: Vec<AlertRule>, muted_until_ns: Option<TimeNs>) -> Self {
         rules.truncate(RULES_MAX);
         let mut alerts = Self {
             rules,
+            muted_until_ns,
             ..Self::default()
         };
         alerts.find_on();
@@ -63,11 +59,21 @@ impl Alerts {
     }
 
     /// Replaces the rules; the states and events of those that stay are kept.
-    pub(crate) fn set_rules(&mut self, rules: &[AlertRule]) {
+    pub(crate) fn set_rules(&mut self, rules: Vec<AlertRule>) {
         if self.rules != rules {
-            self.rules = rules.to_vec();
+            self.rules = rules;
             self.find_on();
         }
+    }
+
+    /// The rules for a recording: they are muted until a time of today, which says nothing about
+    /// the times of a recording.
+    pub(crate) fn rules_for_recording(&self) -> Vec<AlertRule> {
+        let mut rules = self.rules.clone();
+        for rule in &mut rules {
+            rule.muted_until_ns = None;
+        }
+        rules
     }
 
     fn find_on(&mut self) {
@@ -99,14 +105,49 @@ impl Alerts {
         self.events.iter()
     }
 
-    /// The events that the user has not acknowledged, newest last.
-    pub fn unseen(&self) -> impl DoubleEndedIterator<Item = &AlertEvent> + ExactSizeIterator {
-        self.events.range(self.events.len() - self.unseen..)
+    /// The events that the user has not acknowledged, newest last. Those of muted rules are not
+    /// among them.
+    pub fn unseen(&self) -> impl DoubleEndedIterator<Item = &AlertEvent> {
+        let events = self.events.iter();
+        events.filter(|event| !event.is_seen && !event.is_muted)
     }
 
     /// Acknowledges all events.
     pub(crate) fn acknowledge(&mut self) {
-        self.unseen = 0;
+        for event in &mut self.events {
+            event.is_seen = true;
+        }
+    }
+
+    /// Acknowledges the events of a rule.
+    fn acknowledge_rule(&mut self, id: AlertRuleId) {
+        for event in self.events.iter_mut().filter(|event| event.rule == id) {
+            event.is_seen = true;
+        }
+    }
+
+    /// Mutes a rule until a time, or no longer; without a rule all of them. What the muted ones had
+    /// to say is acknowledged.
+    pub(crate) fn mute(&mut self, id: Option<AlertRuleId>, until_ns: Option<TimeNs>) {
+        match id {
+            Some(id) => {
+                self.change(id, |rule| rule.muted_until_ns = until_ns);
+                if until_ns.is_some() {
+                    self.acknowledge_rule(id);
+                }
+            }
+            None => {
+                self.muted_until_ns = until_ns;
+                if until_ns.is_some() {
+                    self.acknowledge();
+                }
+            }
+        }
+    }
+
+    /// Until when all rules are muted, if they are.
+    pub(crate) fn muted_until_ns(&self) -> Option<TimeNs> {
+        self.muted_until_ns
     }
 
     /// The events since the last call, for sounds and programs.
@@ -121,14 +162,7 @@ impl Alerts {
         }
         let last = self.rules.iter().map(|rule| rule.id).max();
         let id = last.unwrap_or_default().next();
-        self.rules.push(AlertRule {
-            id,
-            topic,
-            condition,
-            is_on: true,
-            sound: false,
-            command: String::new(),
-        });
+        self.rules.push(AlertRule::new(id, topic, condition));
         self.find_on();
         Some(id)
     }
@@ -169,93 +203,51 @@ impl Alerts {
             return;
         };
         for &at in &*places {
-            self.evaluate(at, topic, now_ns);
+            self.evaluate(at, topic, true, now_ns);
         }
     }
 
-    /// Evaluates all rules, because topics may have fallen silent.
+    /// Evaluates all rules, because topics may have fallen silent and time has passed.
     pub(crate) fn tick(&mut self, store: &Store, now_ns: TimeNs) {
+        let is_over = |until_ns: &mut TimeNs| *until_ns <= now_ns;
+        self.muted_until_ns.take_if(is_over);
+        for rule in &mut self.rules {
+            rule.muted_until_ns.take_if(is_over);
+        }
         for at in 0..self.rules.len() {
             if self.rules[at].is_on
                 && let Some(topic) = store.topic_named(self.rules[at].topic.as_str())
             {
-                self.evaluate(at, topic, now_ns);
+                self.evaluate(at, topic, false, now_ns);
             }
         }
     }
 
-    fn evaluate(&mut self, at: usize, topic: &MonitoredTopic, now_ns: TimeNs) {
+    fn evaluate(&mut self, at: usize, topic: &MonitoredTopic, has_update: bool, now_ns: TimeNs) {
         let rule = &self.rules[at];
         let state = self.states.entry(rule.id).or_default();
-        let holds = match rule.condition {
-            AlertCondition::Above(value) => topic.number.is_some_and(|number| number > value),
-            AlertCondition::Below(value) => topic.number.is_some_and(|number| number < value),
-            AlertCondition::Moves { percent, within_s } => {
-                moved(topic, within_s, now_ns) >= percent
-            }
-            AlertCondition::Stale => topic.effective_status() != Status::Live,
-            AlertCondition::Dead => topic.effective_status() == Status::Dead,
-            AlertCondition::Gap => {
-                let gaps = topic.missing.gaps;
-                let before = state.gaps.replace(gaps).unwrap_or(gaps);
-                gaps > before
-            }
-        };
-        let begins = holds && !state.holds;
-        let recently = state
-            .fired_ns
-            .is_some_and(|fired| (0..FIRE_EVERY_NS).contains(&(now_ns - fired)));
-        // A condition that begins to hold too soon after the last time is not lost: the rule fires
-        // as soon as it may, if the condition still holds.
-        if begins && recently {
+        let until_ns = self.muted_until_ns.max(rule.muted_until_ns);
+        let is_muted = until_ns.is_some_and(|until_ns| now_ns < until_ns);
+        let finding = state.observed.look(rule, topic, has_update, now_ns);
+        let Some(firing) = state.trigger.found(finding, now_ns, is_muted) else {
             return;
-        }
-        state.holds = holds;
-        if begins {
-            state.fired_ns = Some(now_ns);
-            let event = AlertEvent {
-                rule: rule.id,
-                topic: rule.topic.clone(),
-                time_ns: now_ns,
-                value: topic.number,
-                text: describe(&rule.condition, topic),
-            };
-            self.remember(event);
-        }
-    }
-
-    fn remember(&mut self, event: AlertEvent) {
+        };
+        let event = AlertEvent {
+            rule: rule.id,
+            topic: rule.topic.clone(),
+            time_ns: now_ns,
+            number: topic.number,
+            value: format::latest(topic, true),
+            text: state.observed.describe(rule, topic, firing.times),
+            is_muted: firing.is_muted,
+            is_seen: false,
+        };
         if self.events.len() == EVENTS_MAX {
             self.events.pop_front();
         }
         self.events.push_back(event.clone());
-        self.unseen = (self.unseen + 1).min(self.events.len());
-        self.fired.push(event);
-    }
-}
-
-/// The move of a topic within the last seconds, in percent.
-fn moved(topic: &MonitoredTopic, within_s: u32, now_ns: TimeNs) -> f64 {
-    let Some(series) = &topic.series else {
-        return 0.0;
-    };
-    let from = series.index_at(now_ns - i64::from(within_s) * SECOND);
-    let Some(all) = series.summary(LANE_MAIN, from, series.end()) else {
-        return 0.0;
-    };
-    let percent = |from: f64| ((all.last - from) / from * 100.0).abs();
-    let moved = percent(all.min).max(percent(all.max));
-    if moved.is_finite() { moved } else { 0.0 }
-}
-
-fn describe(condition: &AlertCondition, topic: &MonitoredTopic) -> String {
-    let words = condition.words(topic.decimals);
-    match (condition.threshold(), topic.number) {
-        (Some(_), Some(number)) => {
-            let unit = topic.unit.as_deref().unwrap_or_default();
-            let number = format::value(number, topic.decimals);
-            format!("{words} {unit} ({number})").replace("  ", " ")
+        if !event.is_muted {
+            self.fired.push(event);
         }
-        _ => words,
     }
 }

@@ -31,8 +31,16 @@ impl Bench {
         }
     }
 
-    /// Sends a value one second later. Returns how many rules fire.
-    fn value(&mut self, value: f64) -> usize {
+    /// Sends a reading one second later. Returns how many rules fire.
+    fn value(&mut self, reading: f64) -> usize {
+        self.send(Value::Reading(reading))
+    }
+
+    fn text(&mut self, text: &str) -> usize {
+        self.send(Value::Text(text.to_owned()))
+    }
+
+    fn send(&mut self, value: Value) -> usize {
         self.now_ns += SECOND;
         self.seq += 1;
         let update = Update {
@@ -42,12 +50,28 @@ impl Bench {
             source_time_ns: None,
             ingest_time_ns: self.now_ns,
             quality: Quality::Live,
-            value: Value::Reading(value),
+            value,
         };
         self.store.apply(update, Mode::Every);
         let topic = self.store.topic_named("t").unwrap();
         self.alerts.updated(topic, self.now_ns);
         self.alerts.take_fired().len()
+    }
+
+    /// Lets time pass. Returns how many rules fire.
+    fn wait(&mut self, seconds: i64) -> usize {
+        self.now_ns += seconds * SECOND;
+        self.alerts.tick(&self.store, self.now_ns);
+        self.alerts.take_fired().len()
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut AlertRule)) {
+        let id = self.alerts.rules()[0].id;
+        self.alerts.change(id, change);
+    }
+
+    fn last_text(&self) -> &str {
+        &self.alerts.events().next_back().unwrap().text
     }
 
     fn status(&mut self, status: Status) -> usize {
@@ -64,9 +88,9 @@ fn a_threshold_fires_once_per_crossing() {
     let values = [50.0, 61.0, 62.0, 63.0, 50.0, 50.0, 50.0, 61.0];
     let fired: Vec<usize> = values.map(|value| bench.value(value)).into();
     assert_eq!(fired, [0, 1, 0, 0, 0, 0, 0, 1]);
-    assert_eq!(bench.alerts.unseen().len(), 2);
+    assert_eq!(bench.alerts.unseen().count(), 2);
     bench.alerts.acknowledge();
-    assert_eq!(bench.alerts.unseen().len(), 0);
+    assert_eq!(bench.alerts.unseen().count(), 0);
     assert_eq!(bench.alerts.events().len(), 2);
 }
 
@@ -132,4 +156,125 @@ fn a_disabled_rule_does_nothing_until_it_is_enabled_again() {
     bench.alerts.remove(id);
     assert!(!bench.alerts.watches(&bench.topic));
     assert_eq!(bench.alerts.rules().len(), 1);
+}
+
+#[test]
+fn with_a_margin_a_value_must_come_back_by_it() {
+    let mut bench = Bench::new(AlertCondition::Above(60.0));
+    bench.change(|rule| rule.margin = 2.0);
+    let values = [61.0, 59.0, 61.0, 58.5, 59.0, 61.0, 58.0, 59.0, 61.0];
+    let fired: Vec<usize> = values.map(|value| bench.value(value)).into();
+    assert_eq!(fired, [1, 0, 0, 0, 0, 0, 0, 0, 1]);
+    let mut below = Bench::new(AlertCondition::Below(10.0));
+    below.change(|rule| rule.margin = 1.0);
+    let values = [9.0, 10.5, 9.0, 10.9, 9.0, 9.0, 11.0, 9.0];
+    let fired: Vec<usize> = values.map(|value| below.value(value)).into();
+    assert_eq!(fired, [1, 0, 0, 0, 0, 0, 0, 1]);
+}
+
+#[test]
+fn a_value_without_a_number_neither_fires_nor_rearms() {
+    let mut bench = Bench::new(AlertCondition::Above(60.0));
+    assert_eq!(bench.value(61.0), 1);
+    for _ in 0..6 {
+        assert_eq!(bench.send(Value::Absent("unavailable".to_owned())), 0);
+    }
+    assert_eq!(bench.value(61.0), 0);
+}
+
+#[test]
+fn a_word_fires_once_until_another_word_comes() {
+    let mut bench = Bench::new(AlertCondition::Equals("Open".to_owned()));
+    let words = [
+        "closed", "open", "open", "OPEN", "closed", "opened", "closed", "open",
+    ];
+    let fired: Vec<usize> = words.map(|word| bench.text(word)).into();
+    assert_eq!(fired, [0, 1, 0, 0, 0, 0, 0, 1]);
+    assert_eq!(bench.last_text(), "equals Open");
+    let mut number = Bench::new(AlertCondition::Equals("4".to_owned()));
+    let fired = [3.0, 4.0, 4.0].map(|value| number.value(value));
+    assert_eq!(fired, [0, 1, 0]);
+}
+
+#[test]
+fn a_part_of_a_text_fires_and_is_shown() {
+    let mut bench = Bench::new(AlertCondition::Contains("error".to_owned()));
+    assert_eq!(bench.text("08:00 fine"), 0);
+    assert_eq!(bench.text("08:01 ERROR pump 3 is hot"), 1);
+    assert_eq!(bench.last_text(), "contains error (ERROR pump 3 is hot)");
+    assert_eq!(bench.text("08:02 fine"), 0);
+    assert_eq!(bench.value(7.0), 0);
+}
+
+#[test]
+fn each_change_fires_and_what_is_too_soon_is_counted() {
+    let mut bench = Bench::new(AlertCondition::Changes);
+    assert_eq!(bench.text("closed"), 0, "the first value is no change");
+    assert_eq!(bench.text("open"), 1);
+    assert_eq!(bench.last_text(), "changes (closed → open)");
+    let fired = ["open", "closed", "open", "closed"].map(|word| bench.text(word));
+    assert_eq!(fired, [0, 0, 0, 0]);
+    assert_eq!(bench.wait(1), 1);
+    assert_eq!(bench.last_text(), "changes (open → closed), 3 times");
+    assert_eq!(bench.wait(60), 0);
+    // A long text differs beyond what is shown of it.
+    let long = "x".repeat(500);
+    assert_eq!(bench.text(&long), 1);
+    bench.wait(60);
+    assert_eq!(bench.text(&format!("{long}y")), 1);
+}
+
+#[test]
+fn a_rule_that_is_added_looks_at_the_value_that_is_there() {
+    let mut bench = Bench::new(AlertCondition::Dead);
+    bench.text("open");
+    let topic = bench.topic.clone();
+    let condition = AlertCondition::Equals("open".to_owned());
+    bench.alerts.add(topic, condition).unwrap();
+    assert_eq!(bench.wait(1), 1);
+    assert_eq!(bench.wait(60), 0);
+}
+
+#[test]
+fn a_change_of_status_says_from_what_to_what() {
+    let mut bench = Bench::new(AlertCondition::StatusChanges);
+    bench.value(1.0);
+    assert_eq!(bench.status(Status::Live), 0);
+    assert_eq!(bench.status(Status::Dead), 1);
+    assert_eq!(bench.last_text(), "changes status (live → dead)");
+    assert_eq!(bench.status(Status::Dead), 0);
+    assert_eq!(bench.status(Status::Live), 1);
+    assert_eq!(bench.last_text(), "changes status (dead → live)");
+}
+
+#[test]
+fn a_muted_rule_only_lists_and_reminds_afterwards() {
+    let mut bench = Bench::new(AlertCondition::Above(60.0));
+    let id = bench.alerts.rules()[0].id;
+    assert_eq!(bench.value(61.0), 1);
+    assert_eq!(bench.alerts.unseen().count(), 1);
+    let until_ns = bench.now_ns + 60 * SECOND;
+    bench.alerts.mute(Some(id), Some(until_ns));
+    assert_eq!(bench.alerts.unseen().count(), 0, "what is muted is seen");
+    assert_eq!(bench.value(50.0), 0);
+    assert_eq!(bench.wait(10), 0);
+    assert_eq!(bench.value(61.0), 0);
+    let listed: Vec<bool> = bench.alerts.events().map(|event| event.is_muted).collect();
+    assert_eq!(listed, [false, true]);
+    assert_eq!(bench.alerts.unseen().count(), 0);
+    // The value is still too high when the time is over.
+    assert_eq!(bench.wait(46), 0);
+    assert_eq!(bench.wait(2), 1);
+    assert_eq!(bench.alerts.rules()[0].muted_until_ns, None);
+    assert_eq!(bench.alerts.unseen().count(), 1);
+}
+
+#[test]
+fn all_rules_are_muted_and_no_longer() {
+    let mut bench = Bench::new(AlertCondition::Above(60.0));
+    bench.alerts.mute(None, Some(bench.now_ns + 3_600 * SECOND));
+    assert_eq!(bench.value(61.0), 0);
+    assert_eq!(bench.alerts.events().len(), 1);
+    bench.alerts.mute(None, None);
+    assert_eq!(bench.wait(6), 1, "it still holds");
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, io};
 
 use serde::{Deserialize, Serialize};
-use tickcast_protocol::topic::Topic;
+use tickcast_protocol::{message::TimeNs, topic::Topic};
 
 use super::{
     common::{CommonState, SERVERS_MAX},
@@ -41,6 +41,9 @@ pub struct SavedState {
     pub layout: Option<String>,
     /// The rules of alerts.
     pub alerts: Vec<AlertRule>,
+    /// Until when all alerts are muted, by the server's clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alerts_muted_until_ns: Option<TimeNs>,
     /// What the user has set for single topics.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub topics: BTreeMap<Topic, TopicSettings>,
@@ -103,6 +106,11 @@ impl SavedState {
         for workspace in self.layouts.values_mut().chain([&mut self.workspace]) {
             if !workspace.is_sound() {
                 *workspace = SavedWorkspace::default();
+            }
+        }
+        for rule in &mut self.alerts {
+            if !rule.margin.is_finite() || rule.margin < 0.0 {
+                rule.margin = 0.0;
             }
         }
         let topics = std::mem::take(&mut self.topics).into_iter();

@@ -6,6 +6,7 @@ use crate::{
     data::alerts::{AlertEvent, Alerts},
     ui::{
         command::{Overlay, Placement, UiCommand},
+        mute,
         names::Name,
         scene::Scene,
         theme,
@@ -27,7 +28,7 @@ const TIME_FROM_WIDTH: f32 = 640.0;
 pub(crate) fn newest<'a>(scene: &Scene<'a>) -> Option<(&'a AlertEvent, usize)> {
     let all: [Option<&'a Alerts>; 2] = [scene.live_alerts, Some(scene.alerts)];
     let unseen = |alerts: &'a Alerts| alerts.unseen();
-    let count: usize = all.into_iter().flatten().map(|a| unseen(a).len()).sum();
+    let count: usize = all.into_iter().flatten().map(|a| unseen(a).count()).sum();
     let event = all
         .into_iter()
         .flatten()
@@ -42,6 +43,9 @@ pub(crate) fn show(ui: &mut Ui, scene: &Scene<'_>) -> Vec<UiCommand> {
         return commands;
     };
     let theme = scene.theme;
+    let is_live = scene
+        .live_alerts
+        .is_some_and(|alerts| alerts.unseen().next().is_some());
     let has_time = ui.available_width() >= TIME_FROM_WIDTH;
     // The buttons come first, so that no text pushes them away.
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
@@ -57,6 +61,10 @@ pub(crate) fn show(ui: &mut Ui, scene: &Scene<'_>) -> Vec<UiCommand> {
                 placement: Placement::Active,
             });
         }
+        // What a recording tells is about the past: there is nothing to mute.
+        if is_live || scene.live_alerts.is_none() {
+            commands.extend(mute::show(ui, scene, Some(event.rule), None, &event.text));
+        }
         if more > 0 {
             let text = format!("and {more} more");
             ui.label(styled(text, theme::small(), theme.muted));
@@ -67,9 +75,6 @@ pub(crate) fn show(ui: &mut Ui, scene: &Scene<'_>) -> Vec<UiCommand> {
                 let time = scene.zone.time(event.time_ns);
                 ui.label(styled(time, theme::small_figures(), theme.muted));
             }
-            let is_live = scene
-                .live_alerts
-                .is_some_and(|alerts| alerts.unseen().len() > 0);
             if is_live {
                 ui.label(styled("Live:", theme::small(), theme.warning));
             }

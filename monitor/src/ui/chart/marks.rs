@@ -152,7 +152,9 @@ pub(super) fn alerts(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>) {
             && (plot.start_ns..=plot.end_ns).contains(&event.time_ns)
         {
             let bottom = canvas.areas.plot.bottom();
-            let y = event.value.map_or(bottom, |value| canvas.y(charted, value));
+            let y = event
+                .number
+                .map_or(bottom, |value| canvas.y(charted, value));
             paint::marker(&canvas.inside, pos2(plot.x(event.time_ns), y), theme.bad);
         }
     }

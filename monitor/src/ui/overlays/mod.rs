@@ -1,6 +1,7 @@
 //! Dialogs over the window. One is open at a time; Esc or a click beside it closes it.
 
 mod alert_list;
+mod alert_rule;
 mod derived;
 mod heading;
 mod key_help;
