@@ -41,6 +41,12 @@ const SHARED: Load = Load {
     rate: 500,
 };
 
+/// As many deliveries of fewer updates: a node reads what all publish, however many want it.
+const WIDE: Load = Load {
+    subscribers: 1_000,
+    rate: 50,
+};
+
 /// Updates per second that no client of a node wants.
 const UNWANTED: Load = Load {
     subscribers: 1,
@@ -56,7 +62,8 @@ fn main() -> anyhow::Result<()> {
         median(turns?).context("no turns")
     };
     latency(&arguments, &mut out)?;
-    work(&arguments, &mut out)?;
+    work(SHARED, &arguments, &mut out)?;
+    work(WIDE, &arguments, &mut out)?;
     unwanted(&arguments, &mut out)?;
     let client = of_turns(&fail_over::of_client)?;
     writeln!(
@@ -72,7 +79,7 @@ fn main() -> anyhow::Result<()> {
 /// The same load at a server alone and at a node, in turns.
 fn latency(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
     for turn in 1..=arguments.turns {
-        let alone = Cluster::alone()?;
+        let alone = Cluster::apart(1)?;
         let without = SHARED.run(&alone, arguments.seconds)?;
         drop(alone);
         let node = Cluster::start(1)?;
@@ -88,30 +95,60 @@ fn latency(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Each node has its own clients, and reads what all publish.
-fn work(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
+/// Each node has its own clients, and reads what all publish. Servers without a stream, which know
+/// nothing of each other, show what the core allows.
+fn work(load: Load, arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
+    let Load { subscribers, rate } = load;
+    writeln!(
+        out,
+        "work of nodes with {subscribers} subscribers and {rate} updates/s each"
+    )?;
     for turn in 1..=arguments.turns {
         let mut of_one = None;
         for nodes in 1..=3 {
+            let apart = cost(load, &Cluster::apart(nodes)?, arguments.seconds)?;
             let cluster = Cluster::start(nodes)?;
             let nats = process::cpu_ns(cluster.nats_pid()).unwrap_or_default();
-            let all = SHARED.run(&cluster, arguments.seconds)?;
+            let shared = cost(load, &cluster, arguments.seconds)?;
             let nats = process::cpu_ns(cluster.nats_pid()).unwrap_or_default() - nats;
-            let sum = |part: fn(&Measured) -> f64| all.iter().map(part).sum::<f64>();
-            let (cpu, deliveries) = (sum(|one| one.cpu), sum(|one| one.deliveries_per_s));
-            let us = cpu / deliveries * 1e6;
-            let one = *of_one.get_or_insert(us);
+            let costs = [apart, shared].map(|cost| cost.us);
+            let one: [f64; 2] = *of_one.get_or_insert(costs);
+            let [allowed, reached] = [0, 1].map(|of| one[of] / costs[of]);
             writeln!(
                 out,
-                "work       turn {turn}: {nodes} nodes, {deliveries:.0} deliveries/s, {:.0} % of a \
-                 core, {us:.2} us a delivery ({:.2} of one node's per core); NATS {:.1} s in all",
-                cpu * 100.0,
-                one / us,
+                "work       turn {turn}: {nodes} nodes, {:.0} deliveries/s, {:.0} % of a core, \
+                 {:.2} us a delivery, {reached:.2} of one node's per core; servers apart {:.2} us, \
+                 {allowed:.2} of one's: {:.2} of what the core allows; NATS {:.1} s in all",
+                shared.deliveries_per_s,
+                shared.cpu * 100.0,
+                shared.us,
+                apart.us,
+                reached / allowed,
                 nats as f64 / 1e9,
             )?;
         }
     }
     Ok(())
+}
+
+/// What servers have done together, and what they took for it.
+#[derive(Debug, Clone, Copy)]
+struct Cost {
+    cpu: f64,
+    deliveries_per_s: f64,
+    /// CPU per delivery, in microseconds.
+    us: f64,
+}
+
+fn cost(load: Load, cluster: &Cluster, seconds: u64) -> anyhow::Result<Cost> {
+    let all = load.run(cluster, seconds)?;
+    let sum = |part: fn(&Measured) -> f64| all.iter().map(part).sum::<f64>();
+    let (cpu, deliveries_per_s) = (sum(|one| one.cpu), sum(|one| one.deliveries_per_s));
+    Ok(Cost {
+        cpu,
+        deliveries_per_s,
+        us: cpu / deliveries_per_s * 1e6,
+    })
 }
 
 /// The second node has no clients.

@@ -17,16 +17,9 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// A server without a cluster.
-    pub(crate) fn alone() -> anyhow::Result<Self> {
-        let mut alone = Self {
-            nodes: Vec::new(),
-            nats: None,
-            feed: "none",
-            folder: tempfile::tempdir()?,
-        };
-        alone.nodes.push(alone.server(0)?);
-        Ok(alone)
+    /// Servers that know nothing of each other.
+    pub(crate) fn apart(servers: usize) -> anyhow::Result<Self> {
+        Self::of(servers, "none", false)
     }
 
     /// Nodes without feeds.
@@ -36,14 +29,19 @@ impl Cluster {
 
     /// Nodes that can all run this feed.
     pub(crate) fn with_feed(nodes: usize, feed: &'static str) -> anyhow::Result<Self> {
+        Self::of(nodes, feed, true)
+    }
+
+    fn of(servers: usize, feed: &'static str, has_stream: bool) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
+        let nats = has_stream.then(|| start_nats(folder.path())).transpose()?;
         let mut cluster = Self {
             nodes: Vec::new(),
-            nats: Some(start_nats(folder.path())?),
+            nats,
             feed,
             folder,
         };
-        for index in 0..nodes {
+        for index in 0..servers {
             cluster.nodes.push(cluster.server(index)?);
         }
         Ok(cluster)
