@@ -171,7 +171,7 @@ impl Observed {
     }
 }
 
-/// What is said of a value that is this far beyond a threshold.
+/// What a value means that is this far beyond a threshold.
 fn beyond(distance: f64, margin: f64) -> Finding {
     if distance > 0.0 {
         Finding::Holds

@@ -172,8 +172,6 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(256))]
-
         #[test]
         fn firings_keep_their_distance(
             steps in prop::collection::vec((any_finding(), 0i64..3, any::<bool>()), 0..60),

@@ -191,7 +191,8 @@ impl LongHistory {
     }
 
     /// Updates of every topic are missing between two times, because no server ran or the log on
-    /// disk has a hole; also where the log is read later. To be called in the order of the times, before [`restarted`](Self::restarted).
+    /// disk has a hole; also where the log is read later. To be called in the order of the times,
+    /// before [`restarted`](Self::restarted).
     pub fn was_off(&mut self, from: TimeNs, to: TimeNs) {
         if self.is_kept() {
             self.outages.missing(from, to);

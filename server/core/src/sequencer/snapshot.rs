@@ -15,8 +15,9 @@ use super::{
 };
 use crate::{candles::OutagesSnapshot, now::Now, tape::StripBuilder};
 
-/// Everything that decides what a sequencer makes of work, besides its settings, and when updates of
-/// feeds are missing. The histories are not in it, nor how many topics single clients may introduce.
+/// Everything that decides what a sequencer makes of work, besides its settings, and when updates
+/// of feeds are missing. The histories are not in it, nor how many topics single clients may
+/// introduce.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
 pub struct SequencerSnapshot {
     next: Position,
