@@ -111,7 +111,7 @@ fn work(load: Load, arguments: &Arguments, out: &mut impl Write) -> anyhow::Resu
             let nats = process::cpu_ns(cluster.nats_pid()).unwrap_or_default();
             let shared = cost(load, &cluster, arguments.seconds)?;
             let nats = process::cpu_ns(cluster.nats_pid()).unwrap_or_default() - nats;
-            let costs = [apart, shared].map(|cost| cost.us);
+            let costs = [apart, shared].map(Cost::us);
             let one: [f64; 2] = *of_one.get_or_insert(costs);
             let [allowed, reached] = [0, 1].map(|of| one[of] / costs[of]);
             writeln!(
@@ -121,8 +121,8 @@ fn work(load: Load, arguments: &Arguments, out: &mut impl Write) -> anyhow::Resu
                  {allowed:.2} of one's: {:.2} of what the core allows; NATS {:.1} s in all",
                 shared.deliveries_per_s,
                 shared.cpu * 100.0,
-                shared.us,
-                apart.us,
+                shared.us(),
+                apart.us(),
                 reached / allowed,
                 nats as f64 / 1e9,
             )?;
@@ -136,18 +136,21 @@ fn work(load: Load, arguments: &Arguments, out: &mut impl Write) -> anyhow::Resu
 struct Cost {
     cpu: f64,
     deliveries_per_s: f64,
+}
+
+impl Cost {
     /// CPU per delivery, in microseconds.
-    us: f64,
+    fn us(self) -> f64 {
+        self.cpu / self.deliveries_per_s * 1e6
+    }
 }
 
 fn cost(load: Load, cluster: &Cluster, seconds: u64) -> anyhow::Result<Cost> {
     let all = load.run(cluster, seconds)?;
     let sum = |part: fn(&Measured) -> f64| all.iter().map(part).sum::<f64>();
-    let (cpu, deliveries_per_s) = (sum(|one| one.cpu), sum(|one| one.deliveries_per_s));
     Ok(Cost {
-        cpu,
-        deliveries_per_s,
-        us: cpu / deliveries_per_s * 1e6,
+        cpu: sum(|one| one.cpu),
+        deliveries_per_s: sum(|one| one.deliveries_per_s),
     })
 }
 

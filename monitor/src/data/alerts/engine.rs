@@ -114,14 +114,13 @@ impl Alerts {
 
     /// Acknowledges all events.
     pub(crate) fn acknowledge(&mut self) {
-        for event in &mut self.events {
-            event.is_seen = true;
-        }
+        self.acknowledge_those_of(None);
     }
 
-    /// Acknowledges the events of a rule.
-    fn acknowledge_rule(&mut self, id: AlertRuleId) {
-        for event in self.events.iter_mut().filter(|event| event.rule == id) {
+    /// Acknowledges the events of a rule, without a rule those of all.
+    fn acknowledge_those_of(&mut self, id: Option<AlertRuleId>) {
+        let is_of = |event: &&mut AlertEvent| id.is_none_or(|id| event.rule == id);
+        for event in self.events.iter_mut().filter(is_of) {
             event.is_seen = true;
         }
     }
@@ -130,18 +129,11 @@ impl Alerts {
     /// to say is acknowledged.
     pub(crate) fn mute(&mut self, id: Option<AlertRuleId>, until_ns: Option<TimeNs>) {
         match id {
-            Some(id) => {
-                self.change(id, |rule| rule.muted_until_ns = until_ns);
-                if until_ns.is_some() {
-                    self.acknowledge_rule(id);
-                }
-            }
-            None => {
-                self.muted_until_ns = until_ns;
-                if until_ns.is_some() {
-                    self.acknowledge();
-                }
-            }
+            Some(id) => self.change(id, |rule| rule.muted_until_ns = until_ns),
+            None => self.muted_until_ns = until_ns,
+        }
+        if until_ns.is_some() {
+            self.acknowledge_those_of(id);
         }
     }
 

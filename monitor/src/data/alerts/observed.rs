@@ -26,16 +26,45 @@ const TEXT_SHOWN_CHARS: usize = 48;
 pub(super) struct Observed {
     gaps: Option<u64>,
     status: Option<Status>,
+    /// Whether the topic had a value.
+    has_seen: bool,
+    /// The last value, where changes are waited for.
     value: Option<SeenValue>,
     /// The last change, from what to what.
     change: Option<(String, String)>,
 }
 
 /// A value that was seen. Texts can be long, so their hashes are compared.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 struct SeenValue {
     hash: u64,
     shown: String,
+}
+
+impl SeenValue {
+    /// The newest value of a topic.
+    fn of(topic: &MonitoredTopic) -> Option<Self> {
+        let latest = topic.latest.as_ref()?;
+        let mut hasher = DefaultHasher::new();
+        match latest {
+            Latest::Value(Value::Text(text) | Value::Absent(text)) => text.hash(&mut hasher),
+            Latest::Value(Value::Bytes(bytes)) => bytes.hash(&mut hasher),
+            // Beyond what is kept nothing can be compared.
+            Latest::CutText { head, len } => (head, len).hash(&mut hasher),
+            Latest::Bytes(len) => len.hash(&mut hasher),
+            Latest::Value(value) => match (value, topic.number) {
+                // Another size of a trade is no other value.
+                (Value::Reading(_) | Value::Trade(_), Some(number)) => {
+                    number.to_bits().hash(&mut hasher);
+                }
+                _ => format::latest(topic, true).hash(&mut hasher),
+            },
+        }
+        Some(Self {
+            hash: hasher.finish(),
+            shown: format::latest(topic, true),
+        })
+    }
 }
 
 impl Observed {
@@ -58,6 +87,8 @@ impl Observed {
             true => Finding::Happened,
             false => Finding::Unknown,
         };
+        let had_seen = self.has_seen;
+        self.has_seen |= topic.latest.is_some();
         match &rule.condition {
             AlertCondition::Above(value) => topic.number.map_or(Finding::Unknown, |number| {
                 beyond(number - value, rule.margin)
@@ -88,59 +119,32 @@ impl Observed {
                 happened(gaps > before)
             }
             // The value is the one that was looked at.
-            _ if !has_update && self.value.is_some() => Finding::Unknown,
+            _ if !has_update && had_seen => Finding::Unknown,
             AlertCondition::Equals(wanted) => {
-                self.see(topic);
                 topic.latest.as_ref().map_or(Finding::Unknown, |latest| {
                     holds(equals(latest, topic.number, wanted))
                 })
             }
             AlertCondition::Contains(part) => {
-                self.see(topic);
                 topic.latest.as_ref().map_or(Finding::Unknown, |latest| {
                     holds(found(text(latest), part).is_some())
                 })
             }
             AlertCondition::Changes => {
-                let before = self.value.take();
-                self.see(topic);
-                let Some((before, now)) = before.as_ref().zip(self.value.as_ref()) else {
-                    // A topic without a value has not changed.
-                    self.value = self.value.take().or(before);
+                // A topic without a value has not changed.
+                let Some(now) = SeenValue::of(topic) else {
                     return Finding::Unknown;
                 };
-                if before.hash != now.hash {
-                    self.change = Some((before.shown.clone(), now.shown.clone()));
+                let before = self.value.take();
+                let before = before.filter(|before| before.hash != now.hash);
+                let finding = happened(before.is_some());
+                if let Some(before) = before {
+                    self.change = Some((before.shown, now.shown.clone()));
                 }
-                happened(before.hash != now.hash)
+                self.value = Some(now);
+                finding
             }
         }
-    }
-
-    /// Remembers the newest value.
-    fn see(&mut self, topic: &MonitoredTopic) {
-        let Some(latest) = &topic.latest else {
-            return;
-        };
-        let mut hasher = DefaultHasher::new();
-        match latest {
-            Latest::Value(Value::Text(text) | Value::Absent(text)) => text.hash(&mut hasher),
-            Latest::Value(Value::Bytes(bytes)) => bytes.hash(&mut hasher),
-            // Beyond what is kept nothing can be compared.
-            Latest::CutText { head, len } => (head, len).hash(&mut hasher),
-            Latest::Bytes(len) => len.hash(&mut hasher),
-            Latest::Value(value) => match (value, topic.number) {
-                // Another size of a trade is no other value.
-                (Value::Reading(_) | Value::Trade(_), Some(number)) => {
-                    number.to_bits().hash(&mut hasher);
-                }
-                _ => format::latest(topic, true).hash(&mut hasher),
-            },
-        }
-        self.value = Some(SeenValue {
-            hash: hasher.finish(),
-            shown: format::latest(topic, true),
-        });
     }
 
     /// What happened, in words. It happened this often.
