@@ -118,7 +118,7 @@ pub(super) fn any(disk: &MemoryDisk, expected: Option<&[(Position, Vec<u8>)]>) {
     }
     let mut next = 0;
     for _ in 0..PARTS_MAX {
-        match reader.strips(next, 1, |_| {}) {
+        match reader.strips(next, 1) {
             Ok(some) if !some.strips.is_empty() => {
                 assert!(some.next > next, "strips go on");
                 next = some.next;
@@ -231,7 +231,7 @@ fn check_strips(
     let (mut positions, mut missing) = (Vec::new(), Vec::new());
     let mut next = 1;
     loop {
-        let some = reader.strips(next, 1_000, |_| {})?;
+        let some = reader.strips(next, 1_000)?;
         missing.extend(some.missing);
         for strip in &some.strips {
             for info in strip.topics() {

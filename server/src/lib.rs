@@ -64,6 +64,7 @@ mod again;
 mod beginning;
 mod changing;
 mod clock;
+mod cpu_time;
 mod entrances;
 mod hang_up;
 mod metrics;

@@ -8,8 +8,9 @@ use crate::{
     format::{END_BYTE, HeaderFlaw, RECORD_HEADER_BYTES, RecordHeader},
 };
 
-/// Bytes read at once.
-const READ_BYTES: usize = 256 * 1024;
+/// Bytes read at once. They are some tens of microseconds of work, after which a folder may
+/// [pause](crate::Folder::with_pause).
+const READ_BYTES: usize = 16 * 1024;
 
 /// What is at a place of a segment.
 #[derive(Debug)]

@@ -16,7 +16,7 @@
 //! * `feeds`: when updates of feeds are missing
 //! * `thread`: the log's thread
 //! * `older`: the part of an answer about candles and rows that comes from the log
-//! * `reading`: the thread that reads the log for clients
+//! * `reading`, `giving_way`: the thread that reads the log for clients, and lets others go first
 //! * `patience`, `deepening`: answers about candles and rows, as far back as the log reaches
 //!
 //! The crate `tickcast-log` has the files and their format. This room knows the handoff and no
@@ -26,6 +26,7 @@ mod deepening;
 mod failing;
 mod feeds;
 mod following;
+mod giving_way;
 mod older;
 mod opening;
 mod patience;
@@ -40,5 +41,5 @@ pub(crate) use following::Following;
 pub(crate) use opening::{Opened, open};
 #[cfg(test)]
 pub(crate) use patience::Patience;
-pub(crate) use reading::{LogReads, Part, ReadingThread, Told, Window};
+pub(crate) use reading::{LogReads, Part, ReadingThread, Told};
 pub(crate) use thread::DataThread;

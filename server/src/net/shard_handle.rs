@@ -37,7 +37,8 @@ use crate::{
     audit::AuditLog,
     auth::Auth,
     clock::Clock,
-    data::{LogReads, Window},
+    cpu_time::IdleTime,
+    data::LogReads,
     ingest::{Handoff, Ingest, NewStrips},
 };
 
@@ -67,6 +68,8 @@ pub(super) struct ShardHandle {
     pub(super) questions: Questions,
     /// Answers for which the log is read at a time.
     pub(super) older_reads: Semaphore,
+    /// How long the thread has had nothing to do.
+    idle: IdleTime,
     /// Whether a task of the thread has panicked, so that the shard may be half changed.
     has_failed: Cell<bool>,
 }
@@ -146,6 +149,7 @@ impl ShardHandle {
             sessions: RefCell::default(),
             questions: Questions::default(),
             older_reads: Semaphore::new(OLDER_READS_MAX),
+            idle: IdleTime::of_this_thread(),
             has_failed: Cell::new(false),
         })
     }
@@ -192,9 +196,9 @@ impl ShardHandle {
         if let Some(reads) = self.log_reads.clone() {
             let shard = Rc::clone(self);
             spawn_local(async move {
-                let Window { strips, begin } = reads.window(from, until).await;
+                let part = reads.window(from, until).await;
                 if !shard.has_failed() {
-                    shard.with(|shard, now| shard.take_window(from, strips, begin, now));
+                    shard.with(|shard, now| shard.take_window(from, part, now));
                 }
             });
         }
@@ -245,10 +249,12 @@ impl ShardHandle {
     fn catch_up(&self, shard: &mut Shard<Outlet>, is_log_due: bool, now: Now) -> bool {
         let begin = is_log_due.then(|| self.clock.now().uptime);
         let has_more = shard.catch_up(now);
-        match begin {
-            Some(begin) => shard.rest_log(self.clock.now().uptime.saturating_sub(begin), now),
-            None => has_more,
-        }
+        let Some(begin) = begin else {
+            return has_more;
+        };
+        let uptime = self.clock.now().uptime;
+        let idle = self.idle.until(uptime);
+        shard.rest_log(uptime.saturating_sub(begin), idle, now)
     }
 
     /// Waits until the shard has applied all strips that exist now. A client that comes from

@@ -13,11 +13,11 @@ use super::{
     behind::FromLog,
     connection::Connections,
     keys::ConnectionKey,
-    log_windows::{LogBegin, LogWindows},
+    log_windows::{LogPart, LogWindows},
     socket::Socket,
     subscription::Progress,
 };
-use crate::{now::Now, tape::Strip};
+use crate::now::Now;
 
 impl<S: Socket> Shard<S> {
     /// Lets clients that the tape has left behind ask for updates of a log, see [`Event::Read`].
@@ -27,19 +27,19 @@ impl<S: Socket> Shard<S> {
         self
     }
 
-    /// Takes what was read of the log from a position on: strips that follow each other without a
-    /// hole, of which the first one has the position. Clients whose next update is not there get a
-    /// gap, up to `begin` if the log goes on before the tape, and else up to the tape.
-    pub fn take_window(
-        &mut self,
-        from: Position,
-        strips: Vec<Arc<Strip>>,
-        begin: Option<LogBegin>,
-        now: Now,
-    ) {
+    /// Takes what was read of the log from a position on, which the first strip has. Clients whose
+    /// next update is not there get a gap, up to where the log goes on if that is before the tape,
+    /// and else up to the tape.
+    pub fn take_window(&mut self, from: Position, part: LogPart, now: Now) {
         let Some(log) = &mut self.log else {
             return;
         };
+        let LogPart {
+            strips,
+            begin,
+            elapsed,
+        } = part;
+        self.log_pace.note_read(elapsed, now.uptime);
         log.set_uptime(now.uptime);
         let bytes: usize = strips.iter().map(|strip| strip.len_bytes()).sum();
         self.stats.log_reads.add(1);

@@ -10,16 +10,25 @@ use tickcast_protocol::message::Position;
 
 use super::keys::ConnectionKey;
 
-/// What live updates weigh against one client that comes back: alone it has a twenty-fourth of the
-/// shard's time, 23 have half of it, and hundreds nearly all, or they would never catch up. A
-/// twenty-fourth is more than 100,000 updates/s in bincode; `benches/README.md` has the figures.
-const LIVE_WEIGHT: u32 = 23;
+/// One client that comes back has a part in this many of the time in which the shard has nothing to
+/// do. How long an update waits is in inverse proportion to that time, if updates come at random
+/// (the M/M/1 queue: Kleinrock, Queueing Systems, volume 1, section 3.2). So each percentile of the
+/// others' latency grows by a tenth.
+const IDLE_PARTS: f64 = 11.0;
 
-/// A client advances this many times as fast as the tape at the least, if the shard has the time:
-/// where hundreds of thousands of updates come per second, it would never catch up otherwise.
-const SPEED_MIN: f64 = 4.0;
+/// What live updates weigh against one client where it is not known how idle the shard is: alone the
+/// client has a twenty-fourth of the time.
+const USUAL_WEIGHT: f64 = 23.0;
 
-/// Time after which it is measured anew how fast clients advance.
+/// The greatest weight of live updates: a client has a two hundredth of the time of a shard that is
+/// always busy, until it is known how fast it has to be.
+const WEIGHT_MAX: f64 = 199.0;
+
+/// A client advances this many times as fast as the tape at the least, if the shard has the time. So
+/// it is live after as long as it was away, however busy the shard is.
+const SPEED_MIN: f64 = 2.0;
+
+/// Time after which it is measured anew how fast clients advance, and how idle the shard is.
 const MEASURED_FOR: Duration = Duration::from_secs(1);
 
 /// Clients come back at full speed if no live one was served for this long.
@@ -41,6 +50,8 @@ pub(super) struct LogPace {
     live: Option<Duration>,
     gives_way: bool,
     measuring: Measuring,
+    /// What live updates weigh against one client.
+    weight: Option<f64>,
     /// How many times as fast as the tape a client would advance that had all of the shard's time,
     /// if that is known.
     speed: Option<f64>,
@@ -51,7 +62,9 @@ pub(super) struct LogPace {
 struct Measuring {
     /// Uptime, and the last position of the tape, at the beginning.
     begin: (Duration, Position),
-    /// The time in which clients were served.
+    /// How long the shard was idle until the beginning, if that is known.
+    idle: Option<Duration>,
+    /// The time in which clients were served, and the log was read for them.
     served: Duration,
     /// How far they have advanced in it.
     advanced: Position,
@@ -94,10 +107,27 @@ impl LogPace {
         self.measuring.advanced += positions;
     }
 
+    /// The log was read for clients, which took CPU time of another thread. They rest for that as
+    /// well: it may share a core with the shard.
+    pub(super) fn note_read(&mut self, elapsed: Duration, uptime: Duration) {
+        self.measuring.served += elapsed;
+        if self.gives_way {
+            self.rest(elapsed, uptime);
+        }
+    }
+
     /// A client was served for some time. All of them rest for as long as their part of the time
-    /// asks for. `head` is the last position of the tape.
-    pub(super) fn served(&mut self, elapsed: Duration, uptime: Duration, head: Position) {
-        self.measure(elapsed, uptime, head);
+    /// asks for. `idle` is the time in which the shard had nothing to do since it began, if that is
+    /// known, and `head` the last position of the tape.
+    pub(super) fn served(
+        &mut self,
+        elapsed: Duration,
+        idle: Option<Duration>,
+        uptime: Duration,
+        head: Position,
+    ) {
+        self.measuring.served += elapsed;
+        self.measure(idle, uptime, head);
         if std::mem::take(&mut self.has_served_live) {
             self.live = Some(uptime);
         }
@@ -109,11 +139,16 @@ impl LogPace {
             self.due = uptime;
             return;
         }
+        self.rest(elapsed, uptime);
+    }
+
+    /// Lets clients rest after some work was done for them.
+    fn rest(&mut self, elapsed: Duration, uptime: Duration) {
         // The one that was served may wait for the log now, or may be live.
-        let clients = u32::try_from(self.line.len()).unwrap_or(u32::MAX).max(1);
-        let usual = f64::from(LIVE_WEIGHT) / f64::from(clients);
+        let clients = self.line.len().max(1) as f64;
+        let usual = self.weight.unwrap_or(USUAL_WEIGHT) / clients;
         let weight = self.speed.map_or(usual, |speed| {
-            let enough = speed / (SPEED_MIN * f64::from(clients)) - 1.0;
+            let enough = speed / (SPEED_MIN * clients) - 1.0;
             usual.min(enough).max(0.0)
         });
         let rest = elapsed.mul_f64(weight);
@@ -121,14 +156,20 @@ impl LogPace {
         self.due = begin + elapsed + rest;
     }
 
-    fn measure(&mut self, elapsed: Duration, uptime: Duration, head: Position) {
+    fn measure(&mut self, idle: Option<Duration>, uptime: Duration, head: Position) {
         let measuring = &mut self.measuring;
-        measuring.served += elapsed;
         let (begin, before) = measuring.begin;
         let passed = uptime.saturating_sub(begin);
         if passed < MEASURED_FOR {
             return;
         }
+        // Clients take a part of the time in which the shard would be idle without them.
+        let idle_before = measuring.idle.or(begin.is_zero().then_some(Duration::ZERO));
+        self.weight = idle.zip(idle_before).map(|(idle, before)| {
+            let idle = idle.saturating_sub(before) + measuring.served;
+            let part = idle.min(passed).div_duration_f64(passed) / IDLE_PARTS;
+            (1.0 / part - 1.0).min(WEIGHT_MAX)
+        });
         // The first time, and after a time without clients, nothing is known.
         let is_known = passed <= 2 * MEASURED_FOR && head > before && !measuring.served.is_zero();
         let come_per_s = head.saturating_sub(before) as f64 / passed.as_secs_f64();
@@ -136,6 +177,7 @@ impl LogPace {
         self.speed = is_known.then(|| advanced_per_s / come_per_s);
         *measuring = Measuring {
             begin: (uptime, head),
+            idle,
             ..Measuring::default()
         };
     }
@@ -172,7 +214,7 @@ mod tests {
                 Some(client) => {
                     pace.note_live();
                     pace.line_up(client);
-                    pace.served(frame, uptime, 0);
+                    pace.served(frame, None, uptime, 0);
                     (uptime, taken) = (uptime + frame, taken + frame);
                 }
                 None => uptime = pace.next_due().unwrap() + late,
@@ -201,11 +243,11 @@ mod tests {
         for (live_per_s, clients, expected) in [
             // A twenty-fourth.
             (5_000, 1, 41_000),
-            // Four times as fast as updates come, together.
-            (50_000, 1, 200_000),
-            (20_000, 10, 800_000),
+            // Twice as fast as updates come, together.
+            (50_000, 1, 100_000),
+            (40_000, 10, 800_000),
             // All of the time.
-            (400_000, 1, 1_000_000),
+            (600_000, 1, 1_000_000),
         ] {
             let mut pace = line(clients);
             let begin = Duration::from_secs(60);
@@ -222,7 +264,7 @@ mod tests {
                 pace.note_advanced(FRAME.1);
                 advanced += FRAME.1;
                 let head = (seconds(uptime) * f64::from(live_per_s)) as Position;
-                pace.served(FRAME.0, uptime, head);
+                pace.served(FRAME.0, None, uptime, head);
                 uptime += FRAME.0;
                 if after_3_s.is_none() && seconds(uptime) > 3.0 {
                     after_3_s = Some(advanced);
@@ -234,12 +276,49 @@ mod tests {
         }
     }
 
+    /// The part of the time that one client gets from the third second on, in tenths of a percent,
+    /// if the shard is idle for a part of the time without it. Each frame costs some reading.
+    fn per_mille(idle: f64, reading: Duration) -> u128 {
+        let frame = MILLISECOND / 10;
+        let mut pace = line(1);
+        let begin = Duration::from_secs(60);
+        let (mut uptime, mut taken) = (begin, Duration::ZERO);
+        let counted_from = begin + Duration::from_secs(2);
+        while uptime < begin + Duration::from_secs(12) {
+            let Some(client) = pace.take(uptime) else {
+                uptime = pace.next_due().unwrap();
+                continue;
+            };
+            pace.note_live();
+            pace.line_up(client);
+            pace.note_read(reading, uptime);
+            uptime += frame;
+            if uptime > counted_from {
+                taken += frame + reading;
+            }
+            let idle = (uptime - begin).mul_f64(idle).saturating_sub(taken);
+            pace.served(frame, Some(idle), uptime, 0);
+        }
+        taken.as_micros() / 10_000
+    }
+
+    #[test]
+    fn a_client_takes_an_eleventh_of_the_idle_time_and_reading_the_log_counts() {
+        for (idle, expected) in [(0.9, 81), (0.5, 45), (0.24, 21), (0.11, 10), (0.0, 5)] {
+            for reading in [Duration::ZERO, MILLISECOND / 20, MILLISECOND / 2] {
+                let got = per_mille(idle, reading);
+                let is_about = got.abs_diff(expected) <= 1 + expected / 12;
+                assert!(is_about, "{idle} idle, {reading:?} of reading: {got}");
+            }
+        }
+    }
+
     #[test]
     fn after_a_long_time_only_a_little_is_made_up_for() {
         let mut pace = line(1);
         pace.note_live();
         let uptime = Duration::from_secs(60);
-        pace.served(MILLISECOND, uptime, 0);
+        pace.served(MILLISECOND, None, uptime, 0);
         assert_eq!(pace.next_due(), Some(uptime - SAVED_MAX + 24 * MILLISECOND));
     }
 
@@ -247,7 +326,7 @@ mod tests {
     fn they_rest_only_while_live_clients_are_served() {
         let mut pace = line(1);
         let served = |pace: &mut LogPace, uptime| {
-            pace.served(10 * MILLISECOND, uptime, 0);
+            pace.served(10 * MILLISECOND, None, uptime, 0);
             pace.is_due(uptime)
         };
         let begin = Duration::from_secs(60);
@@ -265,7 +344,7 @@ mod tests {
         pace.note_live();
         let uptime = Duration::from_secs(60);
         assert_eq!(pace.take(uptime), Some(key(0)));
-        pace.served(10 * MILLISECOND, uptime, 0);
+        pace.served(10 * MILLISECOND, None, uptime, 0);
         let due = pace.next_due().unwrap();
         assert_eq!(pace.take(due - Duration::from_nanos(1)), None);
         assert_eq!(pace.take(due), Some(key(1)));

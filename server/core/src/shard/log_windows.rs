@@ -53,6 +53,18 @@ pub struct LogBegin {
     pub seqs: Vec<Seq>,
 }
 
+/// What was read of the log for clients that come back.
+#[derive(Debug, Default)]
+pub struct LogPart {
+    /// Strips without an update missing between them. There are none if the log lacks the first
+    /// update.
+    pub strips: Vec<Arc<Strip>>,
+    /// Where the log goes on then, if it does before the tape.
+    pub begin: Option<LogBegin>,
+    /// CPU time that reading took.
+    pub elapsed: Duration,
+}
+
 impl LogBegin {
     /// Number of updates of some topics before the position.
     pub(super) fn count(&self, topics: impl Iterator<Item = TopicId>) -> u64 {

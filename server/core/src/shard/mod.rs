@@ -141,7 +141,7 @@ pub use self::{
     keys::{ChannelKey, ConnectionKey},
     lag_report::{SlowClient, SlowSubscription},
     link::{UNSENT_MAX_BYTES, UNSENT_MIN_BYTES, UNSENT_START_BYTES},
-    log_windows::{LOG_READS_MAX, LOG_WINDOW_BYTES, LOG_WINDOWS_MAX_BYTES, LogBegin},
+    log_windows::{LOG_READS_MAX, LOG_WINDOW_BYTES, LOG_WINDOWS_MAX_BYTES, LogBegin, LogPart},
     offsets::Kept,
     pace::{Pace, RATE_MAX_HZ, RATE_MIN_HZ},
     posting::{Posting, Publisher},

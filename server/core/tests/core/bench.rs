@@ -10,7 +10,7 @@ use tickcast_core::{
     permissions::Access,
     sequencer::{History, Sequencer, liveness::Liveness, liveness::LivenessSettings},
     settings::CoreSettings,
-    shard::{ConnectionKey, Event, Shard},
+    shard::{ConnectionKey, Event, LogPart, Shard},
     stats::ShardStats,
     tape::Strip,
     wire::Wire,
@@ -117,7 +117,11 @@ impl Bench {
     /// Answers a read, with up to a number of strips.
     pub(crate) fn answer_read(&mut self, from: Position, strips: usize) {
         let (strips, now) = (self.logged(from, strips), self.now());
-        self.shard.take_window(from, strips, None, now);
+        let part = LogPart {
+            strips,
+            ..LogPart::default()
+        };
+        self.shard.take_window(from, part, now);
     }
 
     /// Catches up until there is nothing left to send, and answers all reads. Returns them.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tickcast_core::{
     settings::CoreSettings,
-    shard::{LOG_READS_MAX, LogBegin},
+    shard::{LOG_READS_MAX, LogBegin, LogPart},
 };
 use tickcast_protocol::{
     codec::Encoding,
@@ -180,7 +180,7 @@ fn serve_first(bench: &mut Bench, clients: &[Client], elapsed: Duration) -> Vec<
     let is_due = bench.shard.is_log_due(now);
     bench.shard.catch_up(now);
     if is_due {
-        bench.shard.rest_log(elapsed, now);
+        bench.shard.rest_log(elapsed, None, now);
     }
     let got = clients.iter().map(|client| positions(client).len());
     got.collect()
@@ -287,7 +287,11 @@ fn after_a_part_that_the_log_lacks_a_client_goes_on_where_the_log_does() {
             seqs: vec![250, 250],
         };
         let now = bench.now();
-        bench.shard.take_window(8, vec![], Some(begin), now);
+        let part = LogPart {
+            begin: Some(begin),
+            ..LogPart::default()
+        };
+        bench.shard.take_window(8, part, now);
         assert_eq!(bench.read_log(5)[0], 501);
         let (batches, gaps) = client.received();
         let [Gap { from, to, lost, .. }] = gaps[..] else {
@@ -314,7 +318,11 @@ fn a_part_that_the_log_lacks_without_updates_of_a_subscription_costs_it_nothing(
         seqs: vec![250, 250],
     };
     let now = bench.now();
-    bench.shard.take_window(8, vec![], Some(begin), now);
+    let part = LogPart {
+        begin: Some(begin),
+        ..LogPart::default()
+    };
+    bench.shard.take_window(8, part, now);
     assert_eq!(bench.read_log(5), [501]);
     assert_eq!((positions(&client), bench.stats.gaps.get()), (vec![501], 0));
 }

@@ -22,8 +22,8 @@ use tickcast_core::{
     },
     settings::CoreSettings,
     shard::{
-        ConnectionKey, Event, LOG_READS_MAX, LogBegin, SLICE_MAX_STEPS, Shard, Socket, Write,
-        WriteMany, Written,
+        ConnectionKey, Event, LOG_READS_MAX, LogBegin, LogPart, SLICE_MAX_STEPS, Shard, Socket,
+        Write, WriteMany, Written,
     },
     stats::ShardStats,
     tape::Strip,
@@ -718,10 +718,14 @@ impl World {
         if let Some(index) = nth.checked_rem(self.log.reads.len()) {
             let from = self.log.reads.remove(index);
             let begin = self.begin_after(from).filter(|_| strips > 1);
-            let strips = self.log.read(from, strips);
-            assert!(self.log.kind == LogKind::Lossy || !strips.is_empty());
+            let part = LogPart {
+                strips: self.log.read(from, strips),
+                begin,
+                elapsed: Duration::ZERO,
+            };
+            assert!(self.log.kind == LogKind::Lossy || !part.strips.is_empty());
             let now = self.now();
-            self.shard.take_window(from, strips, begin, now);
+            self.shard.take_window(from, part, now);
         }
     }
 

@@ -1,10 +1,12 @@
 //! A folder of the file system.
 
 use std::{
+    fmt,
     fs::{self, File, OpenOptions, TryLockError},
     io,
     os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use rustix::fs::{FallocateFlags, fallocate};
@@ -32,8 +34,19 @@ pub enum FolderError {
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
+    pause: Option<Pause>,
     /// Held while a server writes here. The system releases it when the process ends.
     lock: Option<File>,
+}
+
+/// What is done between two reads of a file.
+#[derive(Clone)]
+struct Pause(Arc<dyn Fn() + Send + Sync>);
+
+impl fmt::Debug for Pause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pause")
+    }
 }
 
 /// Why clients may have later updates than the log of a folder, although nothing in it is damaged.
@@ -59,7 +72,24 @@ impl Folder {
     pub fn read_only(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
+            pause: None,
             lock: None,
+        }
+    }
+
+    /// The same, with something to do before each read of a part of a file. Between two of them are
+    /// some tens of microseconds of work.
+    pub fn with_pause(self, pause: impl Fn() + Send + Sync + 'static) -> Self {
+        Self {
+            pause: Some(Pause(Arc::new(pause))),
+            ..self
+        }
+    }
+
+    fn file(&self, file: File) -> RealFile {
+        RealFile {
+            file,
+            pause: self.pause.clone(),
         }
     }
 
@@ -139,6 +169,7 @@ impl Folder {
         }
         Ok(Self {
             path: path.to_owned(),
+            pause: None,
             lock: Some(lock),
         })
     }
@@ -156,20 +187,21 @@ impl Disk for Folder {
     }
 
     fn read(&self, name: &str) -> io::Result<RealFile> {
-        File::open(self.path.join(name)).map(RealFile)
+        let file = File::open(self.path.join(name))?;
+        Ok(self.file(file))
     }
 
     fn write(&self, name: &str) -> io::Result<RealFile> {
         let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).open(self.path.join(name));
-        file.map(RealFile)
+        let file = options.read(true).write(true).open(self.path.join(name))?;
+        Ok(self.file(file))
     }
 
     fn create(&self, name: &str, len: u64) -> io::Result<RealFile> {
         let path = self.path.join(name);
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(true);
-        let file = RealFile(file.open(&path)?);
+        let file = self.file(file.open(&path)?);
         match file.set_len(len) {
             Ok(()) => Ok(file),
             Err(error) => {
@@ -205,36 +237,42 @@ impl Disk for Folder {
 
 /// A file of the file system.
 #[derive(Debug)]
-pub struct RealFile(File);
+pub struct RealFile {
+    file: File,
+    pause: Option<Pause>,
+}
 
 impl DiskFile for RealFile {
     fn size(&self) -> io::Result<u64> {
-        Ok(self.0.metadata()?.len())
+        Ok(self.file.metadata()?.len())
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.0.read_at(buffer, offset)
+        if let Some(Pause(pause)) = &self.pause {
+            pause();
+        }
+        self.file.read_at(buffer, offset)
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
-        self.0.write_at(bytes, offset)
+        self.file.write_at(bytes, offset)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         let old = self.size()?;
         if len <= old {
-            return self.0.set_len(len);
+            return self.file.set_len(len);
         }
         // So a full disk is noticed here, and not while updates are written.
-        match fallocate(&self.0, FallocateFlags::empty(), old, len - old) {
+        match fallocate(&self.file, FallocateFlags::empty(), old, len - old) {
             Ok(()) => Ok(()),
             // A file system without reservations, such as one of a network.
-            Err(rustix::io::Errno::OPNOTSUPP) => self.0.set_len(len),
+            Err(rustix::io::Errno::OPNOTSUPP) => self.file.set_len(len),
             Err(error) => Err(error.into()),
         }
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.0.sync_data()
+        self.file.sync_data()
     }
 }

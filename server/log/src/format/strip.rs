@@ -195,6 +195,11 @@ impl<'a> StripBody<'a> {
         })
     }
 
+    /// The position after its last update.
+    pub(crate) fn end(&self) -> Position {
+        self.first + self.ends.len() as Position
+    }
+
     /// The updates as they are on the tape, in order of position.
     pub(crate) fn updates(&self) -> impl Iterator<Item = &'a [u8]> + '_ {
         let starts = [0].into_iter().chain(self.ends.iter().copied());

@@ -173,7 +173,7 @@ impl World {
         assert_eq!(joined(held.missing.iter().filter(within)), holes);
         let first = updates.first().map_or(1, |(position, _)| *position);
         let mut reader = Reader::open(self.disk.clone()).unwrap();
-        let read = reader.strips(first, usize::MAX, |_| {}).unwrap();
+        let read = reader.strips(first, usize::MAX).unwrap();
         let strips: Vec<_> = read.strips.into_iter().map(Arc::new).collect();
         assert_eq!(self::updates(&strips), updates);
         assert_eq!(joined(read.missing.iter().filter(within)), holes);

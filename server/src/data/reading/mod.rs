@@ -1,15 +1,13 @@
 //! The thread that reads the log for clients, so that no shard waits for a disk.
 
-use std::{path::PathBuf, sync::Arc, thread::yield_now, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tickcast_core::{
     candles::Excerpt,
-    shard::{LOG_WINDOW_BYTES, LogBegin},
-    tape::Strip,
+    shard::{LOG_WINDOW_BYTES, LogBegin, LogPart},
 };
-use tickcast_log::{Entry, Folder, Limits, Order, Question, Reader};
+use tickcast_log::{Entry, Folder, Limits, Order, Question, Reader, Strips};
 use tickcast_protocol::{
-    codec,
     message::{Position, TimeNs},
     topic::Topic,
 };
@@ -18,8 +16,8 @@ use tokio::{
     time::timeout,
 };
 
-use super::{older, patience::Patience};
-use crate::threads::give_way;
+use super::{giving_way::GivingWay, older, patience::Patience};
+use crate::{cpu_time, threads::give_way};
 
 /// Parts that wait to be read, at most. Each answer waits for one part at a time, and waits longer
 /// when the queue is full.
@@ -40,10 +38,6 @@ const INDEX_TIMEOUT: Duration = Duration::from_secs(5);
 /// What is read at once: about a millisecond of work, after which other answers have their turn. In
 /// parts of 256 KiB a page of candles had a third of the intervals.
 const PART_BYTES: u64 = 1024 * 1024;
-
-/// What is read for a window before others may have the core: some tens of microseconds of work. A
-/// thread that works on may keep it for milliseconds, whatever its niceness is.
-const BURST_BYTES: usize = 16 * 1024;
 
 /// The niceness of the thread. Where it shares a core with a shard that is busy, it has a tenth of
 /// the time: clients that follow come before those that are hours behind.
@@ -69,16 +63,6 @@ pub(crate) struct Part {
     pub first: Position,
 }
 
-/// Strips with which clients catch up.
-#[derive(Debug, Default)]
-pub(crate) struct Window {
-    /// Strips without an update missing between them. There are none if the log lacks the first
-    /// update.
-    pub strips: Vec<Arc<Strip>>,
-    /// Where the log goes on then, if it does before the tape.
-    pub begin: Option<LogBegin>,
-}
-
 /// Asks for parts of the log.
 #[derive(Debug, Clone)]
 pub(crate) struct LogReads {
@@ -101,7 +85,7 @@ enum Read {
     Window {
         from: Position,
         until: Position,
-        answer: oneshot::Sender<Result<Window, String>>,
+        answer: oneshot::Sender<Result<LogPart, String>>,
     },
     /// Whether strips with all updates of a range can be read.
     HasAll {
@@ -169,7 +153,7 @@ impl LogReads {
 
     /// Reads about [`LOG_WINDOW_BYTES`] of strips, of which the first one has the update at `from`,
     /// and none begins after `until`. The window is empty if the log cannot be read in time.
-    pub(crate) async fn window(&self, from: Position, until: Position) -> Window {
+    pub(crate) async fn window(&self, from: Position, until: Position) -> LogPart {
         let (answer, window) = oneshot::channel();
         let read = Read::Window {
             from,
@@ -185,7 +169,7 @@ impl LogReads {
                     seconds,
                     "the disk takes too long to read the log: clients that need it lose updates"
                 );
-                Window::default()
+                LogPart::default()
             }
         }
     }
@@ -222,6 +206,8 @@ pub(crate) struct ReadingThread {
     reads: mpsc::Receiver<Read>,
     /// Opened when the first part is asked for.
     reader: Option<Reader<Folder>>,
+    /// How the thread lets others have the core while it reads.
+    giving_way: Arc<GivingWay>,
 }
 
 impl ReadingThread {
@@ -232,6 +218,7 @@ impl ReadingThread {
             path,
             reads,
             reader: None,
+            giving_way: Arc::default(),
         };
         let asking = LogReads {
             reads: sender,
@@ -244,6 +231,7 @@ impl ReadingThread {
     pub(crate) async fn run(mut self) -> Result<(), String> {
         give_way(NICENESS);
         while let Some(read) = self.reads.recv().await {
+            self.giving_way.begin();
             match read {
                 Read::Part {
                     question,
@@ -297,40 +285,47 @@ impl ReadingThread {
                 Ok(reader)
             }
             none => {
-                let folder = Folder::read_only(&self.path);
+                let giving_way = Arc::clone(&self.giving_way);
+                let folder = Folder::read_only(&self.path).with_pause(move || giving_way.pause());
                 Ok(none.insert(Reader::open(folder).map_err(failed)?))
             }
         }
     }
 
-    fn window(&mut self, from: Position, until: Position) -> Result<Window, String> {
-        let reader = self.reader()?;
-        yield_now();
-        let (mut burst_bytes, mut readable, mut is_whole) = (0, 0, true);
-        let found = reader.strips(from, LOG_WINDOW_BYTES, |strip| {
-            is_whole = is_whole && is_readable(strip);
-            readable += usize::from(is_whole);
-            burst_bytes += strip.len_bytes();
-            if burst_bytes >= BURST_BYTES {
-                burst_bytes = 0;
-                yield_now();
+    fn window(&mut self, from: Position, until: Position) -> Result<LogPart, String> {
+        let begin = cpu_time::of_this_thread();
+        // What was written last is looked up only if it is needed: it is much with each part.
+        let found = match &mut self.reader {
+            Some(reader) if from < reader.end() => reader.strips(from, LOG_WINDOW_BYTES),
+            _ => Ok(Strips::default()),
+        };
+        let mut found = found.map_err(failed)?;
+        let reader = match &mut self.reader {
+            Some(reader) if !found.strips.is_empty() => reader,
+            _ => {
+                let reader = self.reader()?;
+                found = reader.strips(from, LOG_WINDOW_BYTES).map_err(failed)?;
+                reader
             }
-        });
-        let found = found.map_err(failed)?;
+        };
         let hole = found.missing.first().map_or(Position::MAX, |hole| hole.0);
         let end = hole.min(until.saturating_add(1));
-        let strips = found.strips.into_iter().take(readable);
+        let strips = found.strips.into_iter();
         let usable = strips.take_while(|strip| strip.first() < end);
         let strips: Vec<_> = usable.map(Arc::new).collect();
-        let begin = match strips.is_empty() {
+        let goes_on = match strips.is_empty() {
             true => reader.begin_between(from, until, BEGIN_MAX_TOPICS),
             false => Ok(None),
         };
-        let begin = begin.map_err(failed)?.map(|begin| LogBegin {
+        let goes_on = goes_on.map_err(failed)?.map(|begin| LogBegin {
             position: begin.first,
             seqs: begin.seqs,
         });
-        Ok(Window { strips, begin })
+        Ok(LogPart {
+            strips,
+            begin: goes_on,
+            elapsed: cpu_time::of_this_thread().saturating_sub(begin),
+        })
     }
 
     /// Adds a part of the log to an answer. Without the log it ends with what it has.
@@ -400,12 +395,6 @@ impl ReadingThread {
 
 fn failed(error: tickcast_log::OpenError) -> String {
     format!("the log cannot be read: {error}")
-}
-
-/// Whether all updates of a strip can be sent in any encoding.
-fn is_readable(strip: &Strip) -> bool {
-    let mut updates = strip.updates();
-    updates.all(|update| codec::decode_update_bincode(update.bincode).is_ok())
 }
 
 #[cfg(test)]
