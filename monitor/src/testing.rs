@@ -12,6 +12,7 @@ pub use crate::{
         incoming::IncomingItem,
         login::Login,
         long_history::{BarSum, LongBar},
+        pane_windows::{PaneId, ScreenArea, WindowPlace},
         topics::{ChangeReference, PastHistory, Store, TOPICS_MAX},
     },
     files::{

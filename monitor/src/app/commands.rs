@@ -38,6 +38,8 @@ impl Monitor {
             UiCommand::OpenTrades => self.open_trades(),
             UiCommand::Chart { topic, placement } => self.chart(topic, placement),
             UiCommand::ClosePane => self.panels.workspace.close_active(),
+            UiCommand::ToggleWindow(pane) => self.toggle_window(pane),
+            UiCommand::PutAllBack => self.panels.workspace.put_all_back(),
             UiCommand::OpenHealth => {
                 self.panels.workspace.open_health();
             }
@@ -119,6 +121,7 @@ impl Monitor {
                 if let Some(mut workspace) = self.screen.layouts.load(name) {
                     self.add_derived_of(&workspace);
                     workspace.set_derived(Vec::new());
+                    workspace.reopen_windows();
                     self.panels.workspace = workspace;
                     let topic = self.panels.workspace.main_topic();
                     self.screen.selected = topic.or(self.screen.selected.take());

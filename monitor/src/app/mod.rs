@@ -13,6 +13,7 @@ mod fleet;
 mod long_time;
 mod monitor;
 mod owner;
+mod pane_windows;
 mod panels;
 mod playing;
 mod programs;

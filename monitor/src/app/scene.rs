@@ -38,6 +38,7 @@ impl Monitor {
             published: self.screen.published.as_ref(),
             selected: self.screen.selected.as_ref(),
             is_covered: false,
+            is_own_window: false,
         }
     }
 }

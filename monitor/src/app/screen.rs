@@ -9,8 +9,12 @@ use tickcast_protocol::{message::TimeNs, topic::Topic};
 
 use crate::{
     data::{
-        format::Zone, pace::INTERVAL_MIN, published::LastPublished, repaints::Repaints,
-        time::SECOND, topics::TopicSettings,
+        format::Zone,
+        pace::{INTERVAL_MIN, WakePace},
+        published::LastPublished,
+        repaints::Repaints,
+        time::SECOND,
+        topics::TopicSettings,
     },
     files::saved_state::{Preferences, ThemeChoice},
     ui::{
@@ -39,6 +43,8 @@ pub(super) struct Screen {
     pub(super) arrived: Option<Instant>,
     /// The interval of repaints while updates come.
     pub(super) pace: Duration,
+    /// When the windows of panes are repainted for updates.
+    pub(super) window_pace: WakePace,
     /// The cost of repaints, and how late they came.
     pub(super) repaints: Repaints,
     /// A notice for the user, and since when it is shown.
@@ -58,6 +64,7 @@ impl Screen {
             tabs: Vec::new(),
             arrived: None,
             pace: INTERVAL_MIN,
+            window_pace: WakePace::default(),
             repaints: Repaints::default(),
             notice: None,
             applied_theme: None,

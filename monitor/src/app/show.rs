@@ -52,10 +52,8 @@ impl Monitor {
         self.show_panels(ui, &mut commands);
         self.owner
             .picture_drawn(self.panels.workspace.active_rect());
-        for command in commands {
-            self.execute(command);
-        }
-        self.sync_subscriptions();
+        self.execute_all(commands, None);
+        self.wake_changed(ui.ctx());
         if self.owner.wanted_picture.is_some() {
             ui.ctx().request_repaint();
         }
@@ -64,7 +62,7 @@ impl Monitor {
     }
 
     /// Brings what charts draw by source time up to date.
-    fn order_by_source(&mut self) {
+    pub(super) fn order_by_source(&mut self) {
         let wanted = self.common.preferences.source_times;
         let is_playing = self.recordings.playing.is_some();
         let store = &mut self.server.store;
@@ -120,13 +118,13 @@ impl Monitor {
             .frame(egui::Frame::NONE)
             .show(ui, |ui| commands.extend(panels.workspace.show(ui, &scene)));
         commands.extend(panels.overlays.show(ui, &scene));
-        dragging::show(ui, &scene);
+        commands.extend(dragging::show(ui, &scene));
 
         self.common.list_width = Some(list.response.rect.width());
         self.panels = panels;
     }
 
-    fn dropped_files(&self, ui: &Ui, commands: &mut Vec<UiCommand>) {
+    pub(super) fn dropped_files(&self, ui: &Ui, commands: &mut Vec<UiCommand>) {
         let dropped = ui.input(|input| input.raw.dropped_files.clone());
         let path = dropped
             .into_iter()
@@ -135,7 +133,7 @@ impl Monitor {
         commands.extend(path.map(UiCommand::Play));
     }
 
-    fn schedule(&self, ctx: &egui::Context) {
+    pub(super) fn schedule(&self, ctx: &egui::Context) {
         let moved_ago = self.now_ns - self.shown().store.moved_ns();
         let is_flashing =
             self.common.preferences.flash && (0..theme::FLASH_NS).contains(&moved_ago);

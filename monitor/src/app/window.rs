@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -23,6 +23,7 @@ use crate::{
     data::{
         login::Login,
         pace::{RepaintPace, WakePace, Work},
+        pane_windows::ScreenArea,
     },
     files::{
         saved_state::{self, SavedState},
@@ -46,8 +47,11 @@ const SIZE_MIN: (f32, f32) = (720.0, 420.0);
 /// Interval at which the state is saved; it is also saved at the end.
 const SAVE_INTERVAL: Duration = Duration::from_secs(30);
 
+/// All servers, for each window that is painted.
+type SharedFleet = Arc<Mutex<Fleet>>;
+
 struct MonitorWindow {
-    fleet: Fleet,
+    fleet: SharedFleet,
     connections: HashMap<ServerId, ConnectionThread>,
     filters: Vec<Filter>,
     tls: TlsOptions,
@@ -114,7 +118,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             }
         }
         let mut window = MonitorWindow {
-            fleet: Fleet::new(monitor, others),
+            fleet: Arc::new(Mutex::new(Fleet::new(monitor, others))),
             connections: HashMap::new(),
             filters: args.filters,
             tls: args.tls.options(),
@@ -130,6 +134,12 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     };
     eframe::run_native("tickcast-monitor", options, Box::new(create))
         .map_err(|error| anyhow::anyhow!("cannot open a window: {error}"))
+}
+
+/// The servers: one window is painted at a time, so this never waits. After a panic the program
+/// ends.
+fn lock(fleet: &SharedFleet) -> MutexGuard<'_, Fleet> {
+    fleet.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn connect(
@@ -158,7 +168,7 @@ impl MonitorWindow {
     /// Connects the servers that ask for it, and drops the connections of removed ones.
     fn connect(&mut self, ctx: &egui::Context) {
         let mut known = Vec::new();
-        for (id, monitor) in self.fleet.monitors() {
+        for (id, monitor) in lock(&self.fleet).monitors() {
             known.push(id);
             let Some(url) = monitor.take_reconnect() else {
                 continue;
@@ -188,7 +198,7 @@ impl MonitorWindow {
         let interval = self.pace.interval();
         let us = u64::try_from(interval.as_micros()).unwrap_or(u64::MAX);
         self.interval_us.store(us, Ordering::Relaxed);
-        self.fleet.active_mut().set_pace(interval);
+        lock(&self.fleet).active_mut().set_pace(interval);
     }
 
     fn save(&mut self) {
@@ -196,49 +206,93 @@ impl MonitorWindow {
         let Some(saver) = &mut self.saver else {
             return;
         };
-        if let Err(error) = saver.save(&self.fleet.saved_state()) {
+        let mut fleet = lock(&self.fleet);
+        if let Err(error) = saver.save(&fleet.saved_state()) {
             let notice = format!("Cannot save the settings: {error}");
             tracing::warn!("{notice}");
-            self.fleet.active_mut().notify(notice);
+            fleet.active_mut().notify(notice);
         }
     }
 
-    fn save_pane(&mut self, ctx: &egui::Context) {
-        let Some(Picture { rect, target }) = self.fleet.active_mut().take_picture() else {
-            return;
+    /// Opens the windows of panes, and closes those whose pane was put back.
+    fn show_pane_windows(&self, ctx: &egui::Context, frame: &eframe::Frame) {
+        let mut fleet = lock(&self.fleet);
+        let monitor = fleet.active_mut();
+        let screens = match monitor.wants_screens() {
+            true => screens(ctx, frame),
+            false => Vec::new(),
         };
-        let pixels_per_point = ctx.pixels_per_point();
-        let notices = self.fleet.active().notices();
-        let clipboard = ctx.clone();
-        ctx.request_screenshot(move |picture: Arc<egui::ColorImage>| {
-            let pane = picture.region(&rect, Some(pixels_per_point));
-            let notice = match target {
-                PictureTarget::Clipboard => {
-                    clipboard.copy_image(pane);
-                    "The picture is in the clipboard".to_owned()
-                }
-                PictureTarget::File(path) => match screenshots::save(&path, &pane) {
-                    Ok(()) => format!("Saved to {}", path.display()),
-                    Err(error) => format!("Cannot save {}: {error}", path.display()),
-                },
-            };
-            // If the channel is full of other notices, this one is dropped.
-            let _ = notices.try_send(notice);
-        });
+        for window in monitor.pane_windows(&screens) {
+            let (fleet, pane) = (Arc::clone(&self.fleet), window.pane);
+            // It is painted later, by itself.
+            ctx.show_viewport_deferred(window.id(), window.builder(), move |ui, _| {
+                let mut fleet = lock(&fleet);
+                fleet.active_mut().pane_window_ui(ui, pane);
+                save_pane(&mut fleet, ui.ctx());
+            });
+        }
     }
+}
+
+/// All screens in points, the main one first.
+fn screens(ctx: &egui::Context, frame: &eframe::Frame) -> Vec<ScreenArea> {
+    let Some(window) = frame.winit_window() else {
+        return Vec::new();
+    };
+    let pixels_per_point = ctx.pixels_per_point();
+    let points = |pixels: f64| pixels as f32 / pixels_per_point;
+    let all = window.primary_monitor().into_iter();
+    all.chain(window.available_monitors())
+        .map(|screen| {
+            let (place, size) = (screen.position(), screen.size());
+            ScreenArea {
+                position: (points(place.x.into()), points(place.y.into())),
+                size: (points(size.width.into()), points(size.height.into())),
+            }
+        })
+        .collect()
+}
+
+/// Saves the picture of a pane if it was drawn just now, in this window.
+fn save_pane(fleet: &mut Fleet, ctx: &egui::Context) {
+    let Some(Picture { rect, target }) = fleet.active_mut().take_picture() else {
+        return;
+    };
+    let pixels_per_point = ctx.pixels_per_point();
+    let notices = fleet.active().notices();
+    let clipboard = ctx.clone();
+    ctx.request_screenshot(move |picture: Arc<egui::ColorImage>| {
+        let pane = picture.region(&rect, Some(pixels_per_point));
+        let notice = match target {
+            PictureTarget::Clipboard => {
+                clipboard.copy_image(pane);
+                "The picture is in the clipboard".to_owned()
+            }
+            PictureTarget::File(path) => match screenshots::save(&path, &pane) {
+                Ok(()) => format!("Saved to {}", path.display()),
+                Err(error) => format!("Cannot save {}: {error}", path.display()),
+            },
+        };
+        // If the channel is full of other notices, this one is dropped.
+        let _ = notices.try_send(notice);
+    });
 }
 
 impl eframe::App for MonitorWindow {
     /// Also called while the window is hidden, so that updates are applied all the time.
     fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
-        self.fleet.receive(clock_ns());
         self.measure_pace();
         let is_visible = ctx.input(|input| input.viewport().visible()) != Some(false);
-        if !is_visible {
-            self.fleet.active_mut().window_hidden();
-        }
-        for (_, monitor) in self.fleet.monitors() {
-            monitor.write_report(is_visible, Instant::now());
+        {
+            let mut fleet = lock(&self.fleet);
+            fleet.receive(clock_ns());
+            fleet.active_mut().wake_updated(ctx, Instant::now());
+            if !is_visible {
+                fleet.active_mut().window_hidden();
+            }
+            for (_, monitor) in fleet.monitors() {
+                monitor.write_report(is_visible, Instant::now());
+            }
         }
         self.connect(ctx);
         if self.saved_at.elapsed() > SAVE_INTERVAL {
@@ -248,28 +302,33 @@ impl eframe::App for MonitorWindow {
         ctx.request_repaint_after(SAVE_INTERVAL);
     }
 
-    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
+    fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
         self.repaints += 1;
-        self.fleet.ui(ui);
-        let size = ui.ctx().viewport_rect().size();
-        self.fleet.active_mut().set_window_size(size);
-        self.save_pane(ui.ctx());
+        {
+            let mut fleet = lock(&self.fleet);
+            fleet.ui(ui);
+            let size = ui.ctx().viewport_rect().size();
+            fleet.active_mut().set_window_size(size);
+            save_pane(&mut fleet, ui.ctx());
+        }
+        self.show_pane_windows(ui.ctx(), frame);
         self.screenshots.take_due(ui.ctx());
     }
 
     /// The ground of charts: what the window is cleared with need not be painted again.
     fn clear_color(&self, _visuals: &egui::Visuals) -> [f32; 4] {
-        let theme = Theme::of(self.fleet.active().preferences().theme);
+        let theme = Theme::of(lock(&self.fleet).active().preferences().theme);
         theme.background.to_normalized_gamma_f32()
     }
 
     fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
+        let mut fleet = lock(&self.fleet);
         if let Some(saver) = self.saver.take()
-            && let Err(error) = saver.finish(&self.fleet.saved_state())
+            && let Err(error) = saver.finish(&fleet.saved_state())
         {
             tracing::warn!("Cannot save the settings: {error}");
         }
-        self.fleet.finish();
+        fleet.finish();
         for (_, connection) in self.connections.drain() {
             connection.close();
         }

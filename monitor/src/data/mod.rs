@@ -15,6 +15,7 @@ pub(crate) mod login;
 pub(crate) mod long_history;
 pub(crate) mod natural_key;
 pub(crate) mod pace;
+pub(crate) mod pane_windows;
 pub(crate) mod payload;
 pub(crate) mod published;
 pub(crate) mod repaints;

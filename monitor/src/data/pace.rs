@@ -27,7 +27,7 @@ const MEASURE: Duration = Duration::from_millis(1_500);
 /// The wait of an update that is shown at once. The library of the window repaints twice when it is
 /// asked to without a wait, so that widgets settle. Nothing here needs that, and the second repaint
 /// costs as much as the first one.
-const AT_ONCE: Duration = Duration::from_nanos(1);
+pub(crate) const AT_ONCE: Duration = Duration::from_nanos(1);
 
 /// What the program has done so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

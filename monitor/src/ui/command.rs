@@ -14,6 +14,7 @@ use crate::{
         chart::{ChartStyle, ScaleMode, ValueBasis},
         derived::DerivedTopic,
         login::Login,
+        pane_windows::PaneId,
         topics::{ChangeReference, TopicSettings},
     },
     files::{
@@ -52,6 +53,11 @@ pub enum UiCommand {
     },
     /// Close the active pane.
     ClosePane,
+    /// Take a pane out into a window of its own, or put it back; without one the pane that was
+    /// clicked or opened last.
+    ToggleWindow(Option<PaneId>),
+    /// Put all panes back into the main window.
+    PutAllBack,
     /// Show health in a pane.
     OpenHealth,
     /// Show the payloads of the selected topic in a pane.
@@ -161,6 +167,13 @@ pub enum UiCommand {
     AcknowledgeAlerts,
     /// Show a notice.
     Notify(String),
+}
+
+impl UiCommand {
+    /// Whether a panel asks the server for what it shows: the user has not given it.
+    pub(crate) fn is_request(&self) -> bool {
+        matches!(self, Self::PageBack(_) | Self::LongHistory { .. })
+    }
 }
 
 /// A command for the list of servers.

@@ -3,7 +3,7 @@
 use egui::{Align2, Id, LayerId, Order, Response, Ui, vec2};
 use tickcast_protocol::topic::Topic;
 
-use super::{scene::Scene, theme};
+use super::{command::UiCommand, scene::Scene, theme};
 use crate::data::format;
 
 /// The most characters of the name beside the pointer.
@@ -32,14 +32,21 @@ pub(super) fn dropped(response: &Response) -> Option<Topic> {
     Some(dragged.0.clone())
 }
 
-/// Draws the name of the dragged topic beside the pointer.
-pub(crate) fn show(ui: &Ui, scene: &Scene<'_>) {
-    let Some(dragged) = egui::DragAndDrop::payload::<DraggedTopic>(ui.ctx()) else {
-        return;
-    };
-    let Some(place) = ui.input(|input| input.pointer.latest_pos()) else {
-        return;
-    };
+/// Draws the name of the dragged topic beside the pointer. The system sends the pointer to the
+/// window in which a drag began, so a drop beside it can only be answered by what to do instead.
+pub(crate) fn show(ui: &Ui, scene: &Scene<'_>) -> Option<UiCommand> {
+    let dragged = egui::DragAndDrop::payload::<DraggedTopic>(ui.ctx())?;
+    let (place, is_released) = ui.input(|input| {
+        let is_released = input.pointer.any_released();
+        (input.pointer.latest_pos(), is_released)
+    });
+    let place = place?;
+    let is_outside = !ui.ctx().viewport_rect().contains(place);
+    if is_released && is_outside {
+        let words = "A topic cannot be dragged into another window: \
+            click that window, then Shift+click the topic.";
+        return Some(UiCommand::Notify(words.to_owned()));
+    }
     let theme = scene.theme;
     let layer = LayerId::new(Order::Tooltip, Id::unique("dragged topic"));
     let painter = ui.ctx().layer_painter(layer);
@@ -52,4 +59,5 @@ pub(crate) fn show(ui: &Ui, scene: &Scene<'_>) {
     let place = Align2::LEFT_TOP.anchor_size(corner + vec2(8.0, 4.0), galley.size());
     painter.galley(place.min, galley, theme.text);
     ui.ctx().set_cursor_icon(egui::CursorIcon::Grabbing);
+    None
 }

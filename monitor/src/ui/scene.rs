@@ -86,6 +86,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) selected: Option<&'a Topic>,
     /// Whether a dialog is open, which gets all keys.
     pub(crate) is_covered: bool,
+    /// Whether it is drawn in a pane's own window.
+    pub(crate) is_own_window: bool,
 }
 
 /// How long no update has come.

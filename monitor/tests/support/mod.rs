@@ -245,6 +245,16 @@ pub(crate) fn harness_of(
                 }
                 bench.monitor.receive(bench.script.now_ns);
                 bench.monitor.ui(ui);
+                // There is no other window here: they are drawn within this one.
+                for window in bench.monitor.pane_windows(&[]) {
+                    let (id, builder) = (window.id(), window.builder());
+                    let drawn = egui::Window::from_viewport(id, builder);
+                    // The list stays free.
+                    let drawn = drawn.default_pos([560.0, 160.0]);
+                    drawn.show(ui.ctx(), |ui| {
+                        bench.monitor.pane_window_ui(ui, window.pane);
+                    });
+                }
             },
             bench,
         )

@@ -20,6 +20,7 @@ mod sparklines;
 #[path = "../support/mod.rs"]
 mod support;
 mod views;
+mod windows;
 mod workspace;
 
 use std::time::{Duration, Instant};

@@ -21,6 +21,8 @@ pub(crate) enum Gesture {
 #[derive(Debug, Clone)]
 pub(crate) struct ViewHistory<T> {
     past: Vec<T>,
+    /// Changes that were forgotten because there were too many.
+    forgotten: usize,
     wheel_ns: Option<TimeNs>,
 }
 
@@ -28,6 +30,7 @@ impl<T> Default for ViewHistory<T> {
     fn default() -> Self {
         Self {
             past: Vec::new(),
+            forgotten: 0,
             wheel_ns: None,
         }
     }
@@ -50,19 +53,27 @@ impl<T: PartialEq> ViewHistory<T> {
         }
         if self.past.len() == UNDO_MAX {
             self.past.remove(0);
+            self.forgotten += 1;
         }
         self.past.push(before);
     }
 
-    /// The view before the last gesture that changed anything.
-    pub(crate) fn undo(&mut self, now: &T) -> Option<T> {
+    /// How many gestures it has remembered and not undone.
+    pub(crate) fn depth(&self) -> usize {
+        self.forgotten + self.past.len()
+    }
+
+    /// The view before the last gesture that changed anything, if that gesture came after the time
+    /// at which the depth was `depth`.
+    pub(crate) fn undo_since(&mut self, depth: usize, now: &T) -> Option<T> {
         self.wheel_ns = None;
-        loop {
+        while self.depth() > depth {
             let before = self.past.pop()?;
             if before != *now {
                 return Some(before);
             }
         }
+        None
     }
 }
 
@@ -82,11 +93,11 @@ mod tests {
         history.remember(8, Gesture::Wheel, 3 * second);
         // A drag that moved nothing.
         history.remember(9, Gesture::Single, 4 * second);
-        assert_eq!(history.undo(&9), Some(8));
-        assert_eq!(history.undo(&8), Some(3));
-        assert_eq!(history.undo(&3), Some(2));
-        assert_eq!(history.undo(&2), Some(1));
-        assert_eq!(history.undo(&1), None);
+        assert_eq!(history.undo_since(0, &9), Some(8));
+        assert_eq!(history.undo_since(0, &8), Some(3));
+        assert_eq!(history.undo_since(0, &3), Some(2));
+        assert_eq!(history.undo_since(0, &2), Some(1));
+        assert_eq!(history.undo_since(0, &1), None);
     }
 
     #[test]
@@ -97,10 +108,29 @@ mod tests {
         }
         let mut steps = 0;
         let mut now = UNDO_MAX + 1;
-        while let Some(before) = history.undo(&now) {
+        while let Some(before) = history.undo_since(0, &now) {
             now = before;
             steps += 1;
         }
         assert_eq!((steps, now), (UNDO_MAX, 1));
+    }
+
+    #[test]
+    fn gestures_before_a_depth_are_not_undone() {
+        let mut history = ViewHistory::default();
+        for step in 0..=UNDO_MAX {
+            history.remember(step, Gesture::Single, 0);
+        }
+        let depth = history.depth();
+        assert_eq!(depth, UNDO_MAX + 1, "the forgotten one counts");
+        history.remember(300, Gesture::Single, 0);
+        // A drag that moved nothing.
+        history.remember(301, Gesture::Single, 0);
+        assert_eq!(history.undo_since(depth, &301), Some(300));
+        assert_eq!(history.undo_since(depth, &300), None);
+        assert_eq!(history.depth(), depth);
+        history.remember(300, Gesture::Single, 0);
+        assert_eq!(history.undo_since(depth, &300), None, "it changed nothing");
+        assert_eq!(history.undo_since(0, &300), Some(UNDO_MAX));
     }
 }

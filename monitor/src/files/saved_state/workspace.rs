@@ -15,6 +15,7 @@ use super::panes::{SavedDashboard, SavedTrades};
 use crate::data::{
     chart::{ChartStyle, SPAN_DEFAULT_NS, ScaleMode, SeriesOptions},
     derived::DerivedTopic,
+    pane_windows::PaneWindow,
 };
 
 /// The most panes: each wants every update of its topics, and more do not fit on a screen.
@@ -36,6 +37,9 @@ pub struct SavedWorkspace {
     /// The derived topics that it shows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub derived: Vec<DerivedTopic>,
+    /// The panes in windows of their own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) windows: Vec<PaneWindow>,
 }
 
 /// A tree of tiles.

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     data::chart::{ChartStyle, ScaleMode, ValueBasis},
     ui::{
+        own_window,
         scene::Scene,
         theme,
         widgets::{choice, styled},
@@ -63,6 +64,7 @@ pub(super) fn show(
         egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Close {name}"))
     });
     done.is_closed = close.clicked();
+    done.changes_window |= own_window::button(ui, scene, name, color);
     if rect.width() >= BUTTONS_FROM_WIDTH {
         buttons(pane, ui, scene, rect.width() >= LONG_CANDLES_FROM_WIDTH);
     } else {

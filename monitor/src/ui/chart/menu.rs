@@ -11,11 +11,12 @@ use crate::{
     data::alerts::AlertCondition,
     ui::{
         command::{Export, Overlay, UiCommand},
+        own_window,
         scene::Scene,
     },
 };
 
-/// Offers alerts and files on a right click.
+/// Offers alerts, cursors, a window and files on a right click.
 pub(super) fn show(
     pane: &mut ChartPane,
     response: &Response,
@@ -53,6 +54,9 @@ pub(super) fn show(
                 pane.place_cursor(number, pane.state.menu_ns, scene.now_ns);
                 ui.close();
             }
+        }
+        if own_window::menu_item(ui, scene) {
+            done.changes_window = true;
         }
         let times = match scene.preferences.source_times {
             true => "Charts by time of arrival",

@@ -112,6 +112,8 @@ pub(crate) struct PaneResponse {
     pub(crate) is_dragged: bool,
     /// The pane is to be closed.
     pub(crate) is_closed: bool,
+    /// The pane goes to a window of its own, or back from it.
+    pub(crate) changes_window: bool,
     /// The view was changed.
     pub(crate) is_touched: bool,
     /// The commands that the user gave.
@@ -291,10 +293,17 @@ impl ChartPane {
         self.history.remember(shown, Gesture::Single, 0);
     }
 
-    fn undo(&mut self) {
+    /// How many changes of the view can be undone.
+    pub(crate) fn undo_depth(&self) -> usize {
+        self.history.depth()
+    }
+
+    /// Undoes the last change of the view, if it came after the time at which this many could be
+    /// undone. Returns whether it did.
+    pub(crate) fn undo_since(&mut self, depth: usize) -> bool {
         let shown = self.shown();
-        let Some(before) = self.history.undo(&shown) else {
-            return;
+        let Some(before) = self.history.undo_since(depth, &shown) else {
+            return false;
         };
         self.view = before.view;
         self.style = before.style;
@@ -303,6 +312,7 @@ impl ChartPane {
         [self.state.scale, self.state.second_scale] = before.scales;
         self.topics = before.topics;
         self.options = before.options;
+        true
     }
 
     /// Shows the newest samples from now on.
@@ -326,12 +336,8 @@ impl ChartPane {
         }
     }
 
-    /// Changes the view.
+    /// Changes the view. [`Self::undo_since`] undoes such changes.
     pub(crate) fn step(&mut self, step: ViewAction, now_ns: TimeNs) {
-        if step == ViewAction::Undo {
-            self.undo();
-            return;
-        }
         self.remember(Gesture::Single, now_ns);
         let view = &mut self.view;
         let span = view.span_ns();

@@ -20,7 +20,7 @@ pub(crate) struct Action {
 }
 
 /// Gestures, and keys that work only in one place, for the help.
-pub(crate) const GESTURES: [(&str, &str); 20] = [
+pub(crate) const GESTURES: [(&str, &str); 21] = [
     ("/", "Filter the topics: part of a name, or MQTT wildcards"),
     ("j  k", "Next topic, previous topic"),
     ("l  h", "In the tree: open a branch, close it or go up"),
@@ -45,6 +45,7 @@ pub(crate) const GESTURES: [(&str, &str); 20] = [
     ("Double click", "Follow, and fit the values"),
     ("Drag axis", "Stretch the values; double click fits them"),
     ("Drag title", "Move a pane: beside, below or onto another"),
+    ("Close a window", "Its pane comes back into the main window"),
     ("Ctrl+1 …", "Show the first, second … server"),
     ("Esc", "Close the dialog, clear the filter"),
 ];
@@ -121,6 +122,16 @@ pub(crate) fn actions() -> Vec<Action> {
             "Close the active pane",
             key(COMMAND, Key::W),
             UiCommand::ClosePane,
+        ),
+        action(
+            "Take the pane out into a window of its own, or put it back",
+            key(NONE, Key::W),
+            UiCommand::ToggleWindow(None),
+        ),
+        action(
+            "Bring all windows back",
+            key(NONE, Key::B),
+            UiCommand::PutAllBack,
         ),
         action(
             "Show health in a pane",

@@ -2,7 +2,9 @@
 
 use egui::{Align, Layout, Rect, Sense, Ui, UiBuilder, vec2};
 
-use crate::ui::{chart::PaneResponse, names::Name, scene::Scene, theme, widgets::styled};
+use crate::ui::{
+    chart::PaneResponse, names::Name, own_window, scene::Scene, theme, widgets::styled,
+};
 
 /// What a pane is about is left out where there is less space: its few letters would tell nothing.
 const ABOUT_MIN_WIDTH: f32 = 56.0;
@@ -40,6 +42,8 @@ pub(super) fn show(
         egui::WidgetInfo::labeled(egui::Role::Button, true, name)
     });
     done.is_closed = close.clicked();
+    done.changes_window = own_window::button(&mut ui, scene, title, theme.muted);
+    handle.context_menu(|ui| done.changes_window |= own_window::menu_item(ui, scene));
     ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
         ui.spacing_mut().item_spacing.x = 10.0;
         let words = styled(title, theme::strong(), theme.text);

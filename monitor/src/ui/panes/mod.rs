@@ -1,5 +1,6 @@
 //! The panes: charts and health, split, dragged and closed by the user.
 
+mod active_chart;
 mod dashboard;
 mod frame;
 mod health;
@@ -14,7 +15,11 @@ mod tests;
 mod tiles;
 mod trades;
 mod welcome;
+mod window;
+mod windows;
 mod workspace;
 
+pub(crate) use self::active_chart::ActiveChart;
 pub(crate) use self::layouts::Layouts;
-pub(crate) use self::workspace::{ActiveChart, NoRoom, Workspace};
+pub(crate) use self::window::OpenWindow;
+pub(crate) use self::workspace::{NoRoom, Workspace};

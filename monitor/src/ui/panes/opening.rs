@@ -115,11 +115,15 @@ impl Workspace {
     ) -> bool {
         let shown = self.panes().find(|(_, pane)| is_wanted(pane));
         if let Some(shown) = shown.map(|(id, _)| id) {
-            self.tree.make_active(|id, _| id == shown);
+            self.used = Some(shown);
+            if !self.raise(shown) {
+                self.tree.make_active(|id, _| id == shown);
+            }
             return true;
         }
         let active = self.active;
         let done = self.insert(make());
+        self.used = self.active.filter(|_| done).or(self.used);
         self.active = active.or(self.active);
         done
     }

@@ -38,6 +38,18 @@ impl Pane {
         Self::Chart(Box::new(ChartPane::new(topic)))
     }
 
+    /// What a tab or a window with it is called.
+    pub(super) fn title(&self) -> &str {
+        match self {
+            Self::Chart(chart) => chart.topics.first().map_or("", Topic::as_str),
+            Self::Health(_) => "Health",
+            Self::Inspector(_) => "Inspector",
+            Self::Log(_) => "Log",
+            Self::Dashboard(_) => "Dashboard",
+            Self::Trades(_) => "Time and sales",
+        }
+    }
+
     /// The topics whose messages it shows.
     pub(super) fn inspected(&self, selected: Option<&Topic>) -> HashSet<Topic> {
         match self {

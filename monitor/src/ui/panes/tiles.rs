@@ -4,11 +4,10 @@ use egui::{Color32, CornerRadius, Rect, Stroke, Ui};
 use egui_tiles::{
     Behavior, ResizeState, SimplificationOptions, TabState, TileId, Tiles, UiResponse,
 };
-use tickcast_protocol::topic::Topic;
 
 use super::{dashboard, health, inspector, log, pane::Pane, trades};
 use crate::{
-    data::format,
+    data::{format, pane_windows::PaneId},
     ui::{
         chart::{self, Crosshair, PaneResponse},
         command::UiCommand,
@@ -35,6 +34,8 @@ pub(super) struct PaneTiles<'a> {
     pub(super) closed: Option<TileId>,
     /// The pane whose view was changed: linked panes follow it.
     pub(super) touched: Option<TileId>,
+    /// The pane that was clicked, of any kind.
+    pub(super) used: Option<TileId>,
     pub(super) commands: Vec<UiCommand>,
 }
 
@@ -47,6 +48,10 @@ impl PaneTiles<'_> {
 impl Behavior<Pane> for PaneTiles<'_> {
     fn pane_ui(&mut self, ui: &mut Ui, id: TileId, pane: &mut Pane) -> UiResponse {
         let is_active = self.active == Some(id);
+        let is_pressed = ui.input(|input| input.pointer.any_pressed());
+        if is_pressed && ui.rect_contains_pointer(ui.max_rect()) {
+            self.used = Some(id);
+        }
         let done = match pane {
             Pane::Chart(chart) => chart::show(chart, ui, self.scene, self.crosshair, is_active),
             Pane::Health(_) => health::show(ui, self.scene),
@@ -59,6 +64,7 @@ impl Behavior<Pane> for PaneTiles<'_> {
             is_activated,
             is_dragged,
             is_closed,
+            changes_window,
             is_touched,
             commands,
         } = done;
@@ -66,6 +72,10 @@ impl Behavior<Pane> for PaneTiles<'_> {
             self.touched = Some(id);
         }
         self.commands.extend(commands);
+        if changes_window {
+            let pane = Some(PaneId(id.0));
+            self.commands.push(UiCommand::ToggleWindow(pane));
+        }
         if is_activated && matches!(pane, Pane::Chart(_)) {
             self.activated = Some(id);
         }
@@ -80,17 +90,7 @@ impl Behavior<Pane> for PaneTiles<'_> {
     }
 
     fn tab_title_for_pane(&mut self, pane: &Pane) -> egui::WidgetText {
-        match pane {
-            Pane::Chart(chart) => {
-                let name = chart.topics.first().map_or("", Topic::as_str);
-                format::cut_front(name, TAB_CHARS).into()
-            }
-            Pane::Health(_) => "Health".into(),
-            Pane::Inspector(_) => "Inspector".into(),
-            Pane::Log(_) => "Log".into(),
-            Pane::Dashboard(_) => "Dashboard".into(),
-            Pane::Trades(_) => "Time and sales".into(),
-        }
+        format::cut_front(pane.title(), TAB_CHARS).into()
     }
 
     fn simplification_options(&self) -> SimplificationOptions {

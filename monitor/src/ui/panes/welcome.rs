@@ -1,4 +1,4 @@
-//! Shown while there are no charts: what is the case, and what to do.
+//! Shown while there are no charts here: what is the case, and what to do.
 
 use std::time::Instant;
 
@@ -46,6 +46,17 @@ pub(super) fn show(ui: &mut Ui, scene: &Scene<'_>) {
             ui.add_space(8.0);
         }
         line(ui, scene, &advice.hint);
+    });
+}
+
+/// Says that all panes are in windows of their own.
+pub(super) fn all_panes_out(ui: &mut Ui, scene: &Scene<'_>) {
+    let height = ui.available_height();
+    ui.with_layout(Layout::top_down(Align::Center), |ui| {
+        ui.add_space((height * 0.32).max(24.0));
+        title(ui, scene, "All panes are in windows of their own");
+        line(ui, scene, "A window that is closed brings its pane back.");
+        line(ui, scene, "B brings all of them back.");
     });
 }
 

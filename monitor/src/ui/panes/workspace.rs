@@ -3,34 +3,24 @@
 use std::collections::HashSet;
 
 use egui::{Id, Rect, Ui, Vec2};
-use egui_tiles::{Tile, TileId, Tree};
+use egui_tiles::{Behavior, Tile, TileId, Tree};
 use serde::{Serialize, de::DeserializeOwned};
 use tickcast_protocol::{message::TimeNs, topic::Topic};
 
-use super::{pane::Pane, placing, tiles::PaneTiles, welcome};
+use super::{pane::Pane, placing, tiles::PaneTiles, welcome, window::WorkspaceWindow};
 use crate::{
     data::{
-        chart::{AxisSide, ChartStyle, ScaleMode, ValueBasis},
+        chart::AxisSide,
         derived::DerivedTopic,
+        pane_windows::{PaneId, PaneWindows},
     },
     files::saved_state::{PANES_MAX, SavedTree, SavedWorkspace},
     ui::{
         chart::{self, ChartPane, Crosshair},
-        command::{Placement, SeriesAction, UiCommand, ViewAction},
+        command::{Placement, UiCommand},
         scene::Scene,
     },
 };
-
-/// The chart that was touched last.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ActiveChart {
-    /// Its topics.
-    pub topics: Vec<Topic>,
-    /// Start and end of the visible time.
-    pub window: (TimeNs, TimeNs),
-    /// Whether that is a time of the sources.
-    pub has_source_times: bool,
-}
 
 /// Why a chart could not be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,9 +36,21 @@ pub(crate) enum NoRoom {
 pub struct Workspace {
     pub(super) tree: Tree<Pane>,
     pub(super) active: Option<TileId>,
+    /// The pane that was clicked or opened last, of any kind.
+    pub(super) used: Option<TileId>,
+    /// The panes in windows of their own. In the tree they are invisible.
+    pub(super) windows: PaneWindows,
+    /// The window that is to come to the front.
+    pub(super) raised: Option<PaneId>,
+    /// Whether other windows have something new to show.
+    pub(super) has_news: bool,
     /// Whether all charts show the time of the active one.
     is_linked: bool,
     crosshair: Crosshair,
+    /// The window with the pointer on a chart.
+    pointed: Option<WorkspaceWindow>,
+    /// Where the active pane was drawn, if it is in the window that was drawn last.
+    active_rect: Option<Rect>,
     active_width: f32,
     /// The panes that are not behind other tabs.
     seen: Vec<TileId>,
@@ -61,8 +63,14 @@ impl Default for Workspace {
         Self {
             tree: Tree::empty(Id::unique("workspace")),
             active: None,
+            used: None,
+            windows: PaneWindows::default(),
+            raised: None,
+            has_news: false,
             is_linked: false,
             crosshair: Crosshair::default(),
+            pointed: None,
+            active_rect: None,
             active_width: 0.0,
             seen: Vec::new(),
             derived: Vec::new(),
@@ -85,6 +93,7 @@ impl Workspace {
                 Err(error) => tracing::error!("cannot use the saved panes: {error}"),
             }
         }
+        workspace.restore_windows(&saved.windows);
         workspace
     }
 
@@ -99,6 +108,7 @@ impl Workspace {
             active: self.active.map(|id| id.0),
             is_linked: self.is_linked,
             derived: self.derived.clone(),
+            windows: self.windows.all().to_vec(),
         }
     }
 
@@ -124,7 +134,7 @@ impl Workspace {
         })
     }
 
-    fn charts(&self) -> impl Iterator<Item = (TileId, &ChartPane)> {
+    pub(super) fn charts(&self) -> impl Iterator<Item = (TileId, &ChartPane)> {
         self.panes().filter_map(|(id, pane)| match pane {
             Pane::Chart(chart) => Some((id, &**chart)),
             _ => None,
@@ -168,14 +178,14 @@ impl Workspace {
         chart?.topics.first().cloned()
     }
 
-    fn active_chart(&self) -> Option<&ChartPane> {
+    pub(super) fn active_chart(&self) -> Option<&ChartPane> {
         match self.tree.tiles.get_pane(&self.active?)? {
             Pane::Chart(chart) => Some(&**chart),
             _ => None,
         }
     }
 
-    fn active_chart_mut(&mut self) -> Option<&mut ChartPane> {
+    pub(super) fn active_chart_mut(&mut self) -> Option<&mut ChartPane> {
         match self.tree.tiles.get_mut(self.active?)? {
             Tile::Pane(Pane::Chart(chart)) => Some(&mut **chart),
             _ => None,
@@ -209,6 +219,7 @@ impl Workspace {
         let has_pane = match (placement, shown, self.active_chart_mut()) {
             (Placement::Active, Some(shown), _) => {
                 self.active = Some(shown);
+                self.raise(shown);
                 true
             }
             (Placement::Active, None, Some(chart)) => {
@@ -225,19 +236,22 @@ impl Workspace {
             }
             (Placement::New, ..) | (_, _, None) => self.insert(Pane::chart(topic)),
         };
+        self.used = self.active;
         self.bring_to_front();
         if has_pane { room } else { Some(NoRoom::Pane) }
     }
 
     /// Brings the active pane to the front of its tabs.
     fn bring_to_front(&mut self) {
-        let active = self.active;
-        self.tree.make_active(|id, _| Some(id) == active);
+        if let Some(active) = self.active.filter(|&active| !self.is_out(active)) {
+            self.tree.make_active(|id, _| id == active);
+        }
     }
 
     /// If the active pane lies behind another tab, the chart in front becomes the active one.
     fn activate_what_is_seen(&mut self) {
-        let seen = self.tree.active_tiles();
+        let mut seen = self.tree.active_tiles();
+        seen.extend(self.tiles_out());
         if self.active.is_none_or(|active| seen.contains(&active)) {
             self.seen = seen;
             return;
@@ -266,7 +280,8 @@ impl Workspace {
         true
     }
 
-    fn close(&mut self, id: TileId) {
+    pub(super) fn close(&mut self, id: TileId) {
+        self.windows.closed(PaneId(id.0));
         self.tree.remove_recursively(id);
         if self
             .tree
@@ -310,49 +325,6 @@ impl Workspace {
         }
     }
 
-    /// Changes the view of the active chart.
-    pub(crate) fn step(&mut self, step: ViewAction, now_ns: TimeNs) {
-        if let Some(chart) = self.active_chart_mut() {
-            chart.step(step, chart.now_ns(now_ns));
-        }
-    }
-
-    /// Changes the style of the active chart.
-    pub(crate) fn set_style(&mut self, style: ChartStyle, now_ns: TimeNs) {
-        if let Some(chart) = self.active_chart_mut() {
-            chart.set_style(style, chart.now_ns(now_ns));
-        }
-    }
-
-    /// Changes the value axis of the active chart.
-    pub(crate) fn set_scale_mode(&mut self, mode: ScaleMode, now_ns: TimeNs) {
-        if let Some(chart) = self.active_chart_mut() {
-            chart.set_scale_mode(mode, chart.now_ns(now_ns));
-        }
-    }
-
-    /// Changes what the values of the active chart are shown as; chosen again, as they are.
-    pub(crate) fn toggle_basis(&mut self, basis: ValueBasis) {
-        if let Some(chart) = self.active_chart_mut() {
-            let is_chosen = chart.basis() == basis;
-            chart.set_basis(if is_chosen { ValueBasis::Plain } else { basis });
-        }
-    }
-
-    /// Changes a series of the active chart.
-    pub(crate) fn change_series(&mut self, topic: &Topic, action: SeriesAction) {
-        if let Some(chart) = self.active_chart_mut() {
-            chart.change_series(topic, action);
-        }
-    }
-
-    /// Places two cursors on the active chart, or removes them.
-    pub(crate) fn toggle_cursors(&mut self, now_ns: TimeNs) {
-        if let Some(chart) = self.active_chart_mut() {
-            chart.toggle_cursors(chart.now_ns(now_ns));
-        }
-    }
-
     /// Makes the next chart active, in the order in which they were opened.
     pub(crate) fn next_pane(&mut self) {
         let mut charts: Vec<TileId> = self.charts().map(|(id, _)| id).collect();
@@ -363,27 +335,28 @@ impl Workspace {
         self.bring_to_front();
     }
 
-    /// What the active chart shows, and where it was drawn.
-    pub fn active(&self, now_ns: TimeNs) -> Option<ActiveChart> {
-        let chart = self.active_chart()?;
-        Some(ActiveChart {
-            topics: chart.topics.clone(),
-            window: chart.view().window(chart.now_ns(now_ns)),
-            has_source_times: chart.has_source_times(),
-        })
-    }
-
-    /// Where the active pane was drawn.
+    /// Where the active pane was drawn, if it is in the window that was drawn last.
     pub(crate) fn active_rect(&self) -> Option<Rect> {
-        self.tree.tiles.rect(self.active?)
+        self.active_rect
     }
 
-    /// Draws all panes and returns the commands that the user gave.
+    /// Draws the panes of the main window and returns the commands that the user gave.
     pub(crate) fn show(&mut self, ui: &mut Ui, scene: &Scene<'_>) -> Vec<UiCommand> {
         if self.is_empty() {
+            self.active_rect = None;
             welcome::show(ui, scene);
             return Vec::new();
         }
+        self.draw(ui, scene, WorkspaceWindow::Main)
+    }
+
+    /// Draws the panes of a window and returns the commands that the user gave.
+    pub(super) fn draw(
+        &mut self,
+        ui: &mut Ui,
+        scene: &Scene<'_>,
+        window: WorkspaceWindow,
+    ) -> Vec<UiCommand> {
         if self
             .active
             .is_none_or(|id| self.tree.tiles.get(id).is_none())
@@ -391,7 +364,9 @@ impl Workspace {
             self.active = self.charts().map(|(id, _)| id).min_by_key(|id| id.0);
         }
         self.crosshair.next_ns = None;
-        let is_alone = self.panes().count() < 2;
+        let in_main = self.panes().filter(|&(id, _)| !self.is_out(id)).count();
+        let is_alone = window != WorkspaceWindow::Main || in_main < 2;
+        let whole = ui.max_rect();
         let mut behavior = PaneTiles {
             scene,
             crosshair: &mut self.crosshair,
@@ -400,23 +375,50 @@ impl Workspace {
             activated: None,
             closed: None,
             touched: None,
+            used: None,
             commands: Vec::new(),
         };
-        self.tree.ui(&mut behavior, ui);
-        let (activated, closed) = (behavior.activated, behavior.closed);
-        let commands = behavior.commands;
-        let touched = behavior.touched;
+        match window {
+            WorkspaceWindow::Main if in_main == 0 => welcome::all_panes_out(ui, scene),
+            WorkspaceWindow::Main => self.tree.ui(&mut behavior, ui),
+            WorkspaceWindow::Pane(id) => {
+                if let Some(Tile::Pane(pane)) = self.tree.tiles.get_mut(id) {
+                    // A drag of its title has no place to go to here.
+                    let _ = behavior.pane_ui(ui, id, pane);
+                }
+            }
+        }
+        let PaneTiles {
+            activated,
+            closed,
+            touched,
+            used,
+            commands,
+            ..
+        } = behavior;
+        self.used = used.or(self.used);
         self.active = activated.or(touched).or(self.active);
         self.activate_what_is_seen();
         self.link();
+        self.has_news |= touched.is_some() && self.is_linked;
         // Panes drawn before the one under the pointer show its time with the next repaint. That
         // must come soon if the pointer moved; if only the chart moves below it, it can wait.
         let moved = ui.input(|input| input.pointer.delta() != Vec2::ZERO);
-        if moved || self.crosshair.time_ns.is_some() != self.crosshair.next_ns.is_some() {
-            ui.ctx().request_repaint();
+        let is_pointed = self.crosshair.next_ns.is_some();
+        if is_pointed || self.pointed == Some(window) {
+            if moved || self.crosshair.time_ns.is_some() != is_pointed {
+                ui.ctx().request_repaint();
+                self.has_news = true;
+            }
+            self.crosshair.time_ns = self.crosshair.next_ns;
+            self.pointed = is_pointed.then_some(window);
         }
-        self.crosshair.time_ns = self.crosshair.next_ns;
-        if let Some(rect) = self.active.and_then(|id| self.tree.tiles.rect(id)) {
+        self.active_rect = match (self.active, window) {
+            (Some(id), WorkspaceWindow::Main) => self.tree.tiles.rect(id),
+            (active, WorkspaceWindow::Pane(id)) => (active == Some(id)).then_some(whole),
+            (None, WorkspaceWindow::Main) => None,
+        };
+        if let Some(rect) = self.active_rect {
             self.active_width = rect.width();
         }
         if let Some(id) = closed {

@@ -1,0 +1,166 @@
+//! Panes in windows of their own.
+//!
+//! Each window is repainted by itself. The main one wakes the others when updates came or when
+//! something that they show was changed, and the other way round.
+
+use std::time::{Duration, Instant};
+
+use egui::{CentralPanel, Context, Event, Frame, Ui, ViewportCommand, ViewportId, ViewportInfo};
+
+use super::monitor::Monitor;
+use crate::{
+    data::{
+        pace::AT_ONCE,
+        pane_windows::{PANE_WINDOWS_MAX, PaneId, ScreenArea, WindowPlace},
+    },
+    ui::{command::UiCommand, keyboard, panes::OpenWindow, scene::Scene},
+};
+
+impl Monitor {
+    /// Whether a window is to be opened, so that the screens must be known.
+    pub(crate) fn wants_screens(&self) -> bool {
+        self.panels.workspace.wants_screens()
+    }
+
+    /// The windows that are to be open beside the main one. One that lies outside of all screens
+    /// comes to the first of them; without `screens` the system decides.
+    pub fn pane_windows(&mut self, screens: &[ScreenArea]) -> Vec<OpenWindow> {
+        self.panels.workspace.open_windows(screens)
+    }
+
+    /// The user has moved or resized the window of a pane.
+    pub fn pane_window_moved(&mut self, pane: PaneId, place: WindowPlace) {
+        self.panels.workspace.window_moved(pane, place);
+    }
+
+    /// Takes a pane out into a window of its own, or puts it back.
+    pub(super) fn toggle_window(&mut self, pane: Option<PaneId>) {
+        let workspace = &mut self.panels.workspace;
+        let Some(pane) = pane.or_else(|| workspace.used_pane()) else {
+            self.notify("There is no pane to take out: open one first.".to_owned());
+            return;
+        };
+        if !workspace.toggle_window(pane) {
+            self.notify(format!(
+                "Cannot open another window (limit {PANE_WINDOWS_MAX}): put a pane back first."
+            ));
+        }
+    }
+
+    /// Draws the window of a pane and carries out the commands that the user gave. A window that
+    /// the user closes puts its pane back.
+    pub fn pane_window_ui(&mut self, ui: &mut Ui, pane: PaneId) {
+        let ctx = ui.ctx().clone();
+        if !self.panels.workspace.has_window(pane) {
+            // The main window closes it with its next repaint.
+            return;
+        }
+        // Where there are no other windows, it is drawn within the main one.
+        let own = (ctx.viewport_id() != ViewportId::ROOT)
+            .then(|| ui.input(|input| input.viewport().clone()));
+        if let Some(info) = own {
+            if info.close_requested() {
+                self.panels.workspace.put_back(pane);
+                self.wake_changed(&ctx);
+                return;
+            }
+            if let Some(place) = place_of(&info) {
+                self.panels.workspace.window_moved(pane, place);
+            }
+            let is_entered =
+                ui.input(|input| input.raw.events.contains(&Event::WindowFocused(true)));
+            if is_entered {
+                self.panels.workspace.window_entered(pane);
+            }
+        }
+        let was_covered = self.panels.overlays.is_open();
+        let mut commands = match was_covered {
+            true => Vec::new(),
+            false => keyboard::pressed(&ctx),
+        };
+        self.dropped_files(ui, &mut commands);
+        self.order_by_source();
+        let mut panels = std::mem::take(&mut self.panels);
+        let scene = Scene {
+            is_covered: was_covered,
+            is_own_window: true,
+            ..self.scene()
+        };
+        CentralPanel::default()
+            .frame(Frame::NONE.fill(scene.theme.background))
+            .show(ui, |ui| {
+                commands.extend(panels.workspace.show_window(ui, &scene, pane));
+            });
+        self.panels = panels;
+        self.owner
+            .picture_drawn(self.panels.workspace.active_rect());
+        self.execute_all(commands, Some(pane));
+        if !was_covered && self.panels.overlays.is_open() {
+            // Dialogs are in the main window.
+            ctx.send_viewport_cmd_to(ViewportId::ROOT, ViewportCommand::Focus);
+        }
+        self.wake_changed(&ctx);
+        self.schedule(&ctx);
+    }
+
+    /// Carries out the commands of one repaint, given in the window of a pane or in the main one.
+    pub(super) fn execute_all(&mut self, commands: Vec<UiCommand>, window: Option<PaneId>) {
+        for command in commands {
+            if !command.is_request() {
+                self.panels.workspace.changed();
+            }
+            match (command, window) {
+                (UiCommand::ClosePane, Some(pane)) => self.panels.workspace.close_pane(pane),
+                (command, _) => self.execute(command),
+            }
+        }
+        self.sync_subscriptions();
+    }
+
+    /// Wakes the other windows if something that they show was changed.
+    pub(super) fn wake_changed(&mut self, ctx: &Context) {
+        let workspace = &mut self.panels.workspace;
+        workspace.raise_asked(ctx);
+        let wants_picture = self.owner.wanted_picture.is_some();
+        if workspace.take_news() || wants_picture {
+            let here = ctx.viewport_id();
+            let all = workspace.window_ids().chain([ViewportId::ROOT]);
+            for id in all.filter(|id| *id != here) {
+                wake(ctx, id, Duration::ZERO);
+            }
+        }
+    }
+
+    /// Wakes the windows of panes if updates came that they do not show yet. `now` is the time.
+    pub(crate) fn wake_updated(&mut self, ctx: &Context, now: Instant) {
+        if self.screen.arrived.is_none() || !self.panels.workspace.has_windows() {
+            return;
+        }
+        let wait = self.screen.window_pace.wait(now, self.screen.pace);
+        for id in self.panels.workspace.window_ids() {
+            wake(ctx, id, wait);
+        }
+    }
+}
+
+/// Repaints a window after a wait. One that is hidden or minimised costs nothing.
+fn wake(ctx: &Context, id: ViewportId, wait: Duration) {
+    let is_hidden = ctx.input(|input| {
+        let info = input.raw.viewports.get(&id);
+        info.and_then(ViewportInfo::visible) == Some(false)
+    });
+    // The main window closes windows, and brings them back, also while it is hidden.
+    if !is_hidden || id == ViewportId::ROOT {
+        ctx.request_repaint_after_for(wait.max(AT_ONCE), id);
+    }
+}
+
+/// Where a window is, if the system tells it. A minimised one has no place.
+fn place_of(info: &ViewportInfo) -> Option<WindowPlace> {
+    let inner = info.inner_rect?;
+    let position = info.outer_rect.map(|rect| rect.min.into());
+    (info.visible() != Some(false)).then(|| WindowPlace {
+        position,
+        size: inner.size().into(),
+    })
+}
