@@ -2,6 +2,9 @@
 //! README.md starts it.
 #![allow(clippy::unwrap_used, reason = "a failure is a failed test")]
 
+#[path = "window/panes.rs"]
+mod panes;
+
 use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
@@ -31,9 +34,9 @@ struct Display {
 }
 
 impl Display {
-    fn start() -> Self {
+    fn start(screen: &str) -> Self {
         let mut server = Command::new("Xvfb")
-            .args(["-displayfd", "1", "-screen", "0", "1600x1000x24"])
+            .args(["-displayfd", "1", "-screen", "0", &format!("{screen}x24")])
             .args(["-nolisten", "tcp"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -56,6 +59,16 @@ impl Drop for Display {
     }
 }
 
+/// The running program; it ends with the test.
+struct Program(Child);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 fn server() -> Server {
     let args = ["tickcast-server", "--listen", "127.0.0.1:0"];
     match config::load(args.map(Into::into), []).unwrap() {
@@ -64,40 +77,49 @@ fn server() -> Server {
     }
 }
 
-/// Runs the program until it has taken its pictures and closed its window.
-fn run(display: &Display, folder: &Path, arguments: &[&str]) -> Vec<PathBuf> {
-    let pictures: Vec<PathBuf> = (0..PICTURES)
-        .map(|number| folder.join(format!("{number}.png")))
-        .collect();
+/// The program on a display.
+fn program(display: &Display, folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tickcast-monitor"));
     command
         .args(arguments)
         .args(["--size", "1200x800", "--theme", "dark"])
-        .args(["--screenshot-after", &SECONDS_BETWEEN.to_string()])
         .arg("--settings")
         .arg(folder.join("settings.json"))
         .env("DISPLAY", &display.name)
         .env_remove("WAYLAND_DISPLAY")
         .env("LIBGL_ALWAYS_SOFTWARE", "1");
-    for picture in &pictures {
-        command.arg("--screenshot").arg(picture);
-    }
-    let mut program = command.spawn().unwrap();
+    command
+}
+
+/// Waits until `look` finds something.
+#[track_caller]
+fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
-    let status = loop {
-        if let Some(status) = program.try_wait().unwrap() {
-            break status;
+    loop {
+        if let Some(found) = look() {
+            return found;
         }
-        if begun.elapsed() > TIMEOUT {
-            program.kill().unwrap();
-            panic!("the program did not end within {TIMEOUT:?}");
-        }
+        assert!(begun.elapsed() < TIMEOUT, "{what}: not within {TIMEOUT:?}");
         #[allow(
             clippy::disallowed_methods,
             reason = "a test that waits for another program"
         )]
         std::thread::sleep(Duration::from_millis(100));
-    };
+    }
+}
+
+/// Runs the program until it has taken its pictures and closed its window.
+fn run(display: &Display, folder: &Path, arguments: &[&str]) -> Vec<PathBuf> {
+    let pictures: Vec<PathBuf> = (0..PICTURES)
+        .map(|number| folder.join(format!("{number}.png")))
+        .collect();
+    let mut command = program(display, folder, arguments);
+    command.args(["--screenshot-after", &SECONDS_BETWEEN.to_string()]);
+    for picture in &pictures {
+        command.arg("--screenshot").arg(picture);
+    }
+    let mut program = Program(command.spawn().unwrap());
+    let status = wait_for("the end of the program", || program.0.try_wait().unwrap());
     assert!(status.success(), "{status}");
     pictures
 }
@@ -124,7 +146,7 @@ fn differing(a: &RgbaImage, b: &RgbaImage) -> usize {
 
 #[test]
 fn the_program_shows_a_chart_that_moves_and_saves_its_settings() {
-    let display = Display::start();
+    let display = Display::start("1600x1000");
     let folder = tempfile::tempdir().unwrap();
     let server = server();
     let url = format!("ws://{}/ws", server.address());
@@ -144,7 +166,7 @@ fn the_program_shows_a_chart_that_moves_and_saves_its_settings() {
 
 #[test]
 fn without_a_server_the_program_says_so_and_draws_no_chart() {
-    let display = Display::start();
+    let display = Display::start("1600x1000");
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("settings.json"), "{ damaged").unwrap();
     // Port 9 is "discard": no server listens there.

@@ -164,3 +164,81 @@ fn place_of(info: &ViewportInfo) -> Option<WindowPlace> {
         size: inner.size().into(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use egui::RawInput;
+
+    use super::*;
+
+    const SEEN: PaneId = PaneId(1);
+    const MINIMISED: PaneId = PaneId(2);
+    const COVERED: PaneId = PaneId(3);
+
+    #[test]
+    fn a_window_that_is_hidden_is_not_woken_and_the_main_one_always_is() {
+        let id = |pane: PaneId| ViewportId::from_hash_of(pane);
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let ctx = Context::default();
+        let asking = Arc::clone(&asked);
+        ctx.set_repaint_observer(move |request| {
+            asking.lock().unwrap().push(request.viewport_id);
+        });
+        let mut input = RawInput::default();
+        let hidden = |minimized, occluded| ViewportInfo {
+            minimized: Some(minimized),
+            occluded: Some(occluded),
+            ..ViewportInfo::default()
+        };
+        input.viewports.insert(id(SEEN), hidden(false, false));
+        input.viewports.insert(id(MINIMISED), hidden(true, false));
+        input.viewports.insert(id(COVERED), hidden(false, true));
+        input
+            .viewports
+            .insert(ViewportId::ROOT, hidden(true, false));
+        let mut woken = Vec::new();
+        let output = ctx.run_ui(input, |ui| {
+            asked.lock().unwrap().clear();
+            for id in [id(MINIMISED), id(SEEN), id(COVERED), ViewportId::ROOT] {
+                wake(ui.ctx(), id, Duration::from_millis(33));
+            }
+            woken.append(&mut asked.lock().unwrap());
+        });
+        // It is not drawn: textures are dropped instead of uploaded.
+        let mut textures = output.textures_delta;
+        textures.clear();
+        assert_eq!(woken, [id(SEEN), ViewportId::ROOT]);
+    }
+
+    #[test]
+    fn the_place_of_a_window_is_that_of_its_frame_and_a_minimised_one_has_none() {
+        let rect = |left, top| {
+            let size = egui::vec2(640.0, 480.0);
+            egui::Rect::from_min_size(egui::pos2(left, top), size)
+        };
+        let info = ViewportInfo {
+            inner_rect: Some(rect(104.0, 130.0)),
+            outer_rect: Some(rect(100.0, 100.0)),
+            ..ViewportInfo::default()
+        };
+        let place = WindowPlace {
+            position: Some((100.0, 100.0)),
+            size: (640.0, 480.0),
+        };
+        assert_eq!(place_of(&info), Some(place));
+        // Wayland does not tell where a window is.
+        let unplaced = ViewportInfo {
+            outer_rect: None,
+            ..info.clone()
+        };
+        let place = WindowPlace::of_size((640.0, 480.0));
+        assert_eq!(place_of(&unplaced), Some(place));
+        let minimised = ViewportInfo {
+            minimized: Some(true),
+            ..info
+        };
+        assert_eq!(place_of(&minimised), None);
+    }
+}
