@@ -134,6 +134,13 @@ impl Alerts {
         }
         if until_ns.is_some() {
             self.acknowledge_those_of(id);
+            // Also if the mute ends before a rule is evaluated: what was acknowledged by it is told
+            // again if it still holds.
+            for (rule, state) in &mut self.states {
+                if id.is_none_or(|id| *rule == id) {
+                    state.trigger.mute();
+                }
+            }
         }
     }
 

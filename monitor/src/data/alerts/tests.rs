@@ -270,6 +270,26 @@ fn a_muted_rule_only_lists_and_reminds_afterwards() {
 }
 
 #[test]
+fn what_a_short_mute_has_acknowledged_is_told_again_if_it_still_holds() {
+    for mutes_all in [false, true] {
+        let mut bench = Bench::new(AlertCondition::Above(60.0));
+        let id = (!mutes_all).then(|| bench.alerts.rules()[0].id);
+        assert_eq!(bench.value(61.0), 1);
+        bench.alerts.mute(id, Some(bench.now_ns + 60 * SECOND));
+        bench.alerts.mute(id, None);
+        assert_eq!(bench.alerts.unseen().count(), 0);
+        assert_eq!(bench.wait(6), 1, "it still holds");
+        assert_eq!(bench.alerts.unseen().count(), 1);
+        assert_eq!(bench.wait(60), 0, "once");
+        // What does not hold any more is not told again.
+        bench.value(50.0);
+        bench.alerts.mute(id, Some(bench.now_ns + 60 * SECOND));
+        bench.alerts.mute(id, None);
+        assert_eq!(bench.wait(10), 0);
+    }
+}
+
+#[test]
 fn all_rules_are_muted_and_no_longer() {
     let mut bench = Bench::new(AlertCondition::Above(60.0));
     bench.alerts.mute(None, Some(bench.now_ns + 3_600 * SECOND));

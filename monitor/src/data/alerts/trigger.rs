@@ -47,6 +47,11 @@ pub(super) struct Trigger {
 }
 
 impl Trigger {
+    /// The rule was muted by the user, who may end that before anything is found.
+    pub(super) fn mute(&mut self) {
+        self.was_muted = true;
+    }
+
     /// Takes in what was found. Call it with [`Finding::Unknown`] to let time pass.
     pub(super) fn found(
         &mut self,
@@ -165,6 +170,26 @@ mod tests {
         let mut ceased = vec![(Holds, true, MUTED), (Ceased, true, None)];
         ceased.extend([(Unknown, false, None); 8]);
         check(&ceased);
+    }
+
+    #[test]
+    fn a_mute_that_ends_before_anything_is_found_reminds_all_the_same() {
+        let second = |at: i64| at * SECOND;
+        let mut trigger = Trigger::default();
+        assert!(trigger.found(Holds, 0, false).is_some());
+        trigger.mute();
+        assert_eq!(trigger.found(Unknown, second(1), false), None, "too soon");
+        let reminder = trigger.found(Unknown, second(5), false);
+        let once = Firing {
+            times: 1,
+            is_muted: false,
+        };
+        assert_eq!(reminder, Some(once));
+        assert_eq!(trigger.found(Holds, second(20), false), None);
+        // Without anything to remind of it stays silent.
+        trigger.found(Ceased, second(21), false);
+        trigger.mute();
+        assert_eq!(trigger.found(Unknown, second(30), false), None);
     }
 
     fn any_finding() -> impl Strategy<Value = Finding> {
