@@ -19,5 +19,6 @@ mod monitor;
 mod newcomer;
 mod root;
 mod service;
+mod size;
 mod systemd;
 mod unit;
