@@ -8,7 +8,7 @@ use egui_kittest::{Harness, kittest::Queryable};
 use support::{SECOND, Script, trade};
 use tickcast_monitor::testing::{
     AlertCondition, ConnectionState, Fleet, IncomingQueue, Monitor, Obstacle, Placement, Requests,
-    SavedState, UiCommand,
+    SavedState, UiCommand, WindowPlace,
 };
 use tickcast_protocol::message::{Epoch, Lineage};
 
@@ -193,5 +193,36 @@ fn preferences_are_common_and_memory_is_shared() {
     assert_eq!(fleet.active().preferences().memory_limit, limit);
     for (_, monitor) in fleet.monitors() {
         assert_eq!(monitor.store().memory_limit(), limit / 2);
+    }
+}
+
+#[test]
+fn the_windows_of_panes_are_those_of_the_server_that_is_shown() {
+    let mut harness = two();
+    let topic: tickcast_protocol::topic::Topic = TOPIC.parse().unwrap();
+    for (key, left) in [(Key::Num2, 100.0), (Key::Num1, 900.0)] {
+        harness.key_press_modifiers(Modifiers::COMMAND, key);
+        harness.run_steps(2);
+        let monitor = harness.state_mut().fleet.active_mut();
+        monitor.execute(UiCommand::Chart {
+            topic: topic.clone(),
+            placement: Placement::New,
+        });
+        monitor.execute(UiCommand::ToggleWindow(None));
+        let pane = monitor.pane_windows(&[])[0].pane;
+        // The user moves it after it was opened.
+        let place = WindowPlace {
+            position: Some((left, 50.0)),
+            size: (400.0, 300.0),
+        };
+        monitor.pane_window_moved(pane, place);
+    }
+    for (key, left) in [(Key::Num2, 100.0), (Key::Num1, 900.0)] {
+        harness.key_press_modifiers(Modifiers::COMMAND, key);
+        harness.run_steps(2);
+        let windows = harness.state_mut().fleet.active_mut().pane_windows(&[]);
+        assert_eq!(windows.len(), 1);
+        let position = windows[0].builder().position;
+        assert_eq!(position, Some(egui::pos2(left, 50.0)), "where it was last");
     }
 }

@@ -130,6 +130,7 @@ impl Fleet {
             if self.active >= at {
                 self.active = self.active.saturating_sub(1);
             }
+            self.active_mut().reopen_windows();
             self.share_memory();
         }
     }
@@ -140,7 +141,9 @@ impl Fleet {
         }
         let common = self.active().common.clone();
         self.active = at;
-        self.active_mut().set_common(common);
+        let active = self.active_mut();
+        active.set_common(common);
+        active.reopen_windows();
         self.share_memory();
     }
 

@@ -28,6 +28,11 @@ impl Monitor {
         self.panels.workspace.open_windows(screens)
     }
 
+    /// Opens all windows of panes again, where they were last: those of another server were shown.
+    pub(super) fn reopen_windows(&mut self) {
+        self.panels.workspace.reopen_windows();
+    }
+
     /// The user has moved or resized the window of a pane.
     pub fn pane_window_moved(&mut self, pane: PaneId, place: WindowPlace) {
         self.panels.workspace.window_moved(pane, place);
@@ -106,12 +111,13 @@ impl Monitor {
     /// Carries out the commands of one repaint, given in the window of a pane or in the main one.
     pub(super) fn execute_all(&mut self, commands: Vec<UiCommand>, window: Option<PaneId>) {
         for command in commands {
-            if !command.is_request() {
-                self.panels.workspace.changed();
-            }
+            let is_request = command.is_request();
             match (command, window) {
                 (UiCommand::ClosePane, Some(pane)) => self.panels.workspace.close_pane(pane),
                 (command, _) => self.execute(command),
+            }
+            if !is_request {
+                self.panels.workspace.changed();
             }
         }
         self.sync_subscriptions();
@@ -119,15 +125,29 @@ impl Monitor {
 
     /// Wakes the other windows if something that they show was changed.
     pub(super) fn wake_changed(&mut self, ctx: &Context) {
+        self.wake_pictured(ctx);
         let workspace = &mut self.panels.workspace;
         workspace.raise_asked(ctx);
-        let wants_picture = self.owner.wanted_picture.is_some();
-        if workspace.take_news() || wants_picture {
+        if workspace.take_news() {
             let here = ctx.viewport_id();
             let all = workspace.window_ids().chain([ViewportId::ROOT]);
             for id in all.filter(|id| *id != here) {
                 wake(ctx, id, Duration::ZERO);
             }
+        }
+    }
+
+    /// Wakes the window of which a picture is wanted.
+    fn wake_pictured(&mut self, ctx: &Context) {
+        if self.owner.wanted_picture.is_none() {
+            return;
+        }
+        let window = self.panels.workspace.active_window();
+        if is_hidden(ctx, window) {
+            self.owner.wanted_picture = None;
+            self.notify("A hidden window has no picture: show it first.".to_owned());
+        } else {
+            wake(ctx, window, Duration::ZERO);
         }
     }
 
@@ -143,14 +163,17 @@ impl Monitor {
     }
 }
 
-/// Repaints a window after a wait. One that is hidden or minimised costs nothing.
-fn wake(ctx: &Context, id: ViewportId, wait: Duration) {
-    let is_hidden = ctx.input(|input| {
+fn is_hidden(ctx: &Context, id: ViewportId) -> bool {
+    ctx.input(|input| {
         let info = input.raw.viewports.get(&id);
         info.and_then(ViewportInfo::visible) == Some(false)
-    });
+    })
+}
+
+/// Repaints a window after a wait. One that is hidden or minimised costs nothing.
+fn wake(ctx: &Context, id: ViewportId, wait: Duration) {
     // The main window closes windows, and brings them back, also while it is hidden.
-    if !is_hidden || id == ViewportId::ROOT {
+    if id == ViewportId::ROOT || !is_hidden(ctx, id) {
         ctx.request_repaint_after_for(wait.max(AT_ONCE), id);
     }
 }

@@ -54,9 +54,6 @@ impl Monitor {
             .picture_drawn(self.panels.workspace.active_rect());
         self.execute_all(commands, None);
         self.wake_changed(ui.ctx());
-        if self.owner.wanted_picture.is_some() {
-            ui.ctx().request_repaint();
-        }
         self.schedule(ui.ctx());
         self.screen.repaints.end(begun.elapsed());
     }

@@ -60,8 +60,9 @@ struct MonitorWindow {
     saved_at: Instant,
     screenshots: Screenshots,
     pace: RepaintPace,
-    /// Repaints so far, whatever server was shown.
-    repaints: u64,
+    /// Repaints so far, whatever server was shown. Those of panes' windows for updates belong to one
+    /// of the main window.
+    repaints: Arc<AtomicU64>,
     /// The interval of repaints in microseconds, for the threads that wake the window.
     interval_us: Arc<AtomicU64>,
 }
@@ -126,7 +127,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             saved_at: Instant::now(),
             screenshots,
             pace: RepaintPace::default(),
-            repaints: 0,
+            repaints: Arc::new(AtomicU64::new(0)),
             interval_us: Arc::new(AtomicU64::new(0)),
         };
         window.connect(&cc.egui_ctx);
@@ -192,7 +193,7 @@ impl MonitorWindow {
         if self.pace.is_due(now)
             && let Some(cpu) = usage_report::cpu_time()
         {
-            let repaints = self.repaints;
+            let repaints = self.repaints.load(Ordering::Relaxed);
             self.pace.measured(now, Work { cpu, repaints });
         }
         let interval = self.pace.interval();
@@ -224,8 +225,12 @@ impl MonitorWindow {
         };
         for window in monitor.pane_windows(&screens) {
             let (fleet, pane) = (Arc::clone(&self.fleet), window.pane);
+            let repaints = Arc::clone(&self.repaints);
             // It is painted later, by itself.
             ctx.show_viewport_deferred(window.id(), window.builder(), move |ui, _| {
+                if ui.input(|input| input.pointer.is_moving()) {
+                    repaints.fetch_add(1, Ordering::Relaxed);
+                }
                 let mut fleet = lock(&fleet);
                 fleet.active_mut().pane_window_ui(ui, pane);
                 save_pane(&mut fleet, ui.ctx());
@@ -303,7 +308,7 @@ impl eframe::App for MonitorWindow {
     }
 
     fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
-        self.repaints += 1;
+        self.repaints.fetch_add(1, Ordering::Relaxed);
         {
             let mut fleet = lock(&self.fleet);
             fleet.ui(ui);

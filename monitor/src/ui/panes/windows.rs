@@ -59,6 +59,12 @@ impl Workspace {
             .map(|window| window_id(window.pane))
     }
 
+    /// The window with the active pane.
+    pub(crate) fn active_window(&self) -> ViewportId {
+        let own = self.active.filter(|&active| self.is_out(active));
+        own.map_or(ViewportId::ROOT, |tile| window_id(PaneId(tile.0)))
+    }
+
     /// Whether a window is to be opened, so that the screens must be known.
     pub(crate) fn wants_screens(&self) -> bool {
         self.windows.wants_places()
