@@ -56,27 +56,14 @@ impl Monitor {
     /// the user closes puts its pane back.
     pub fn pane_window_ui(&mut self, ui: &mut Ui, pane: PaneId) {
         let ctx = ui.ctx().clone();
+        // Where there are no other windows, it is drawn within the main one.
+        if ctx.viewport_id() != ViewportId::ROOT {
+            self.pane_window_told(ui, pane);
+        }
         if !self.panels.workspace.has_window(pane) {
             // The main window closes it with its next repaint.
+            self.wake_changed(&ctx);
             return;
-        }
-        // Where there are no other windows, it is drawn within the main one.
-        let own = (ctx.viewport_id() != ViewportId::ROOT)
-            .then(|| ui.input(|input| input.viewport().clone()));
-        if let Some(info) = own {
-            if info.close_requested() {
-                self.panels.workspace.put_back(pane);
-                self.wake_changed(&ctx);
-                return;
-            }
-            if let Some(place) = place_of(&info) {
-                self.panels.workspace.window_moved(pane, place);
-            }
-            let is_entered =
-                ui.input(|input| input.raw.events.contains(&Event::WindowFocused(true)));
-            if is_entered {
-                self.panels.workspace.window_entered(pane);
-            }
         }
         let was_covered = self.panels.overlays.is_open();
         let mut commands = match was_covered {
@@ -106,6 +93,23 @@ impl Monitor {
         }
         self.wake_changed(&ctx);
         self.schedule(&ctx);
+    }
+
+    /// Takes in what the system tells of the window of a pane.
+    fn pane_window_told(&mut self, ui: &Ui, pane: PaneId) {
+        let workspace = &mut self.panels.workspace;
+        ui.input(|input| {
+            let info = input.viewport();
+            if let Some(place) = place_of(info) {
+                workspace.window_moved(pane, place);
+            }
+            if input.raw.events.contains(&Event::WindowFocused(true)) {
+                workspace.window_entered(pane);
+            }
+            if info.close_requested() {
+                workspace.put_back(pane);
+            }
+        });
     }
 
     /// Carries out the commands of one repaint, given in the window of a pane or in the main one.

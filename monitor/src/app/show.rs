@@ -115,7 +115,8 @@ impl Monitor {
             .frame(egui::Frame::NONE)
             .show(ui, |ui| commands.extend(panels.workspace.show(ui, &scene)));
         commands.extend(panels.overlays.show(ui, &scene));
-        commands.extend(dragging::show(ui, &scene));
+        let has_windows = panels.workspace.has_windows();
+        commands.extend(dragging::show(ui, &scene, has_windows));
 
         self.common.list_width = Some(list.response.rect.width());
         self.panels = panels;

@@ -60,8 +60,8 @@ struct MonitorWindow {
     saved_at: Instant,
     screenshots: Screenshots,
     pace: RepaintPace,
-    /// Repaints so far, whatever server was shown. Those of panes' windows for updates belong to one
-    /// of the main window.
+    /// Repaints so far, whatever server was shown. Those of panes' windows for updates belong to
+    /// one of the main window.
     repaints: Arc<AtomicU64>,
     /// The interval of repaints in microseconds, for the threads that wake the window.
     interval_us: Arc<AtomicU64>,

@@ -34,7 +34,7 @@ pub(super) fn dropped(response: &Response) -> Option<Topic> {
 
 /// Draws the name of the dragged topic beside the pointer. The system sends the pointer to the
 /// window in which a drag began, so a drop beside it can only be answered by what to do instead.
-pub(crate) fn show(ui: &Ui, scene: &Scene<'_>) -> Option<UiCommand> {
+pub(crate) fn show(ui: &Ui, scene: &Scene<'_>, has_windows: bool) -> Option<UiCommand> {
     let dragged = egui::DragAndDrop::payload::<DraggedTopic>(ui.ctx())?;
     let (place, is_released) = ui.input(|input| {
         let is_released = input.pointer.any_released();
@@ -42,7 +42,7 @@ pub(crate) fn show(ui: &Ui, scene: &Scene<'_>) -> Option<UiCommand> {
     });
     let place = place?;
     let is_outside = !ui.ctx().viewport_rect().contains(place);
-    if is_released && is_outside {
+    if has_windows && is_released && is_outside {
         let words = "A topic cannot be dragged into another window: \
             click that window, then Shift+click the topic.";
         return Some(UiCommand::Notify(words.to_owned()));

@@ -282,6 +282,7 @@ impl Workspace {
 
     pub(super) fn close(&mut self, id: TileId) {
         self.windows.closed(PaneId(id.0));
+        self.has_news = true;
         self.tree.remove_recursively(id);
         if self
             .tree
@@ -397,10 +398,11 @@ impl Workspace {
             ..
         } = behavior;
         self.used = used.or(self.used);
+        let before = self.active;
         self.active = activated.or(touched).or(self.active);
         self.activate_what_is_seen();
         self.link();
-        self.has_news |= touched.is_some() && self.is_linked;
+        self.has_news |= self.active != before || (touched.is_some() && self.is_linked);
         // Panes drawn before the one under the pointer show its time with the next repaint. That
         // must come soon if the pointer moved; if only the chart moves below it, it can wait.
         let moved = ui.input(|input| input.pointer.delta() != Vec2::ZERO);
