@@ -217,13 +217,16 @@ impl MonitorWindow {
 
     /// Opens the windows of panes, and closes those whose pane was put back.
     fn show_pane_windows(&self, ctx: &egui::Context, frame: &eframe::Frame) {
-        let mut fleet = lock(&self.fleet);
-        let monitor = fleet.active_mut();
-        let screens = match monitor.wants_screens() {
-            true => screens(ctx, frame),
-            false => Vec::new(),
+        let windows = {
+            let mut fleet = lock(&self.fleet);
+            let monitor = fleet.active_mut();
+            let screens = match monitor.wants_screens() {
+                true => screens(ctx, frame),
+                false => Vec::new(),
+            };
+            monitor.pane_windows(&screens)
         };
-        for window in monitor.pane_windows(&screens) {
+        for window in windows {
             let (fleet, pane) = (Arc::clone(&self.fleet), window.pane);
             let repaints = Arc::clone(&self.repaints);
             // It is painted later, by itself.
