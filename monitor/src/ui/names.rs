@@ -17,6 +17,10 @@ const NAME_GAP: f32 = 8.0;
 /// The least letters of a text that is cut: fewer tell nothing.
 const LETTERS_MIN: usize = 3;
 
+/// How much the width of a text may differ from the widths of its letters, which are not rounded to
+/// pixels.
+const ROUNDING: f32 = 1.0;
+
 /// A name in a font and a colour.
 #[derive(Debug, Clone)]
 pub(super) struct Name<'a> {
@@ -36,6 +40,17 @@ impl Name<'_> {
     pub(super) fn width(&self, painter: &Painter) -> f32 {
         let galley = self.line(painter, self.text.to_owned(), TextWrapping::no_max_width());
         galley.size().x
+    }
+
+    /// The text, cut at its end to `width`. A text as wide as that is whole: widths that were asked
+    /// for are rounded to pixels.
+    fn cut_at_end(&self, painter: &Painter, width: f32) -> Arc<Galley> {
+        let whole = self.line(painter, self.text.to_owned(), TextWrapping::no_max_width());
+        if whole.size().x <= width + ROUNDING {
+            return whole;
+        }
+        let wrap = TextWrapping::truncate_at_width(width.max(0.0));
+        self.line(painter, self.text.to_owned(), wrap)
     }
 
     /// The name, cut at the front to at most `width`.
@@ -73,11 +88,10 @@ impl Name<'_> {
         left_center: Pos2,
         width: f32,
     ) -> Option<f32> {
-        let wrap = TextWrapping::truncate_at_width(width.max(0.0));
-        let galley = self.line(painter, self.text.to_owned(), wrap);
+        let galley = self.cut_at_end(painter, width);
         let glyphs = galley.rows.first().map_or(0, |row| row.glyphs.len());
         // One glyph is the ellipsis.
-        if galley.size().x > width || (galley.elided && glyphs <= LETTERS_MIN) {
+        if galley.elided && glyphs <= LETTERS_MIN {
             return None;
         }
         let place = pos2(left_center.x, left_center.y - galley.size().y / 2.0);
@@ -88,8 +102,7 @@ impl Name<'_> {
 
     /// Paints a value with its right edge at a place; it is cut at its end.
     pub(super) fn paint_right(&self, painter: &Painter, right_center: Pos2, width: f32) {
-        let wrap = TextWrapping::truncate_at_width(width.max(0.0));
-        let galley = self.line(painter, self.text.to_owned(), wrap);
+        let galley = self.cut_at_end(painter, width);
         let place = right_center - vec2(galley.size().x, galley.size().y / 2.0);
         painter.galley(place, galley, self.color);
     }
@@ -98,8 +111,7 @@ impl Name<'_> {
     /// tooltip has the whole text.
     pub(super) fn show_cut_at_end(&self, ui: &mut Ui, width: f32) -> Response {
         let width = width.min(ui.available_width()).max(0.0);
-        let wrap = TextWrapping::truncate_at_width(width);
-        let galley = self.line(ui.painter(), self.text.to_owned(), wrap);
+        let galley = self.cut_at_end(ui.painter(), width);
         self.label(ui, galley, width)
     }
 

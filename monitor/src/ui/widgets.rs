@@ -47,6 +47,42 @@ pub(super) fn choice(ui: &mut Ui, theme: &Theme, chosen: bool, label: &str) -> R
     )
 }
 
+/// A button that does something: it has a ground and a line, so that it is no choice and no text.
+pub(super) fn action(ui: &mut Ui, theme: &Theme, label: &str) -> Response {
+    action_if(ui, theme, true, label)
+}
+
+/// The same; it can be pressed only if it is enabled.
+pub(super) fn action_if(ui: &mut Ui, theme: &Theme, is_enabled: bool, label: &str) -> Response {
+    // No scope of its own: a scope is not wrapped into the next line.
+    let usual = ui.visuals().widgets.clone();
+    let widgets = &mut ui.visuals_mut().widgets;
+    widgets.inactive.weak_bg_fill = theme.raised;
+    widgets.inactive.bg_stroke = theme.hairline_stroke();
+    widgets.inactive.fg_stroke.color = theme.text;
+    for state in [&mut widgets.hovered, &mut widgets.active] {
+        state.weak_bg_fill = theme.raised;
+        state.bg_stroke.color = theme.accent;
+    }
+    let response = ui.add_enabled(is_enabled, egui::Button::new(label));
+    ui.visuals_mut().widgets = usual;
+    response
+}
+
+/// Adds a field for a line of text. Its name is for those that cannot see where it stands.
+pub(super) fn text_field(
+    ui: &mut Ui,
+    theme: &Theme,
+    name: &str,
+    hint: &str,
+    field: egui::TextEdit<'_>,
+) -> Response {
+    let hint = styled(hint, theme::small(), theme.dim);
+    let response = ui.add(field.hint_text(hint).text_color(theme.text));
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, name));
+    response
+}
+
 fn paint_key_cap(
     painter: &Painter,
     rect: Rect,
@@ -70,22 +106,6 @@ pub(super) fn paint_key(painter: &Painter, right_center: Pos2, key: &str, theme:
     let size = galley.size() + vec2(10.0, 4.0);
     let rect = Rect::from_min_size(right_center - vec2(size.x, size.y / 2.0), size);
     paint_key_cap(painter, rect, galley, theme);
-}
-
-/// Paints text, cut with an ellipsis where it would be wider than `width`.
-pub(super) fn paint_cut(
-    painter: &Painter,
-    left_center: Pos2,
-    width: f32,
-    text: &str,
-    font: FontId,
-    color: Color32,
-) {
-    let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), font, color);
-    job.wrap = egui::text::TextWrapping::truncate_at_width(width.max(0.0));
-    let galley = painter.layout_job(job);
-    let place = pos2(left_center.x, left_center.y - galley.size().y / 2.0);
-    painter.galley(place, galley, color);
 }
 
 /// Draws the frame of a text field whose ground is that of its surroundings.

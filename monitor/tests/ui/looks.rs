@@ -3,6 +3,7 @@
 
 use egui::{Rect, Shape, accesskit::Role, epaint::ClippedShape};
 use tickcast_monitor::testing::Overlay;
+use tickcast_protocol::message::{Epoch, Lineage};
 
 use super::*;
 
@@ -263,4 +264,126 @@ fn no_line_crosses_a_lane_of_states_where_there_is_room_for_both() {
         assert!(lane > 0.0, "{size:?}: {shown:?}");
         assert!(newest.unwrap().y < lane, "{size:?}: {newest:?} in {lane}");
     }
+}
+
+#[test]
+fn a_line_of_the_log_that_is_too_long_is_never_left_blank() {
+    let log = "plant/line-1/log";
+    let long = format!("INFO {}", "recipe 17 loaded by the night shift, ".repeat(9));
+    for width in 1000..1030 {
+        let size = [f32::from(width as u16), 500.0];
+        let mut harness = harness_of(size, SavedState::default(), &[]);
+        fill(&mut harness.state_mut().script);
+        let script = &mut harness.state_mut().script;
+        script.latest(log, Value::Text(long.clone()));
+        harness.run_steps(2);
+        let select = UiCommand::Select(log.parse().unwrap());
+        harness.state_mut().monitor.execute(select);
+        harness.key_press_modifiers(Modifiers::COMMAND, Key::J);
+        harness.run_steps(3);
+        let script = &mut harness.state_mut().script;
+        script.every(log, Value::Text(long.clone()));
+        harness.run_steps(3);
+        let button = Role::Button;
+        let lines = harness.get_all_by_role_and_label(button, &long);
+        for line in lines {
+            let shown = texts(&harness, line.rect());
+            let is_there = shown.iter().any(|(text, _)| *text == long);
+            assert!(is_there, "{width}: {shown:?}");
+        }
+    }
+}
+
+#[test]
+fn a_number_in_a_legend_is_whole_or_left_out_at_any_width() {
+    let mut shown = 0;
+    for width in (720..1000).step_by(7) {
+        let size = [f32::from(width as u16), 500.0];
+        let mut harness = harness_of(size, SavedState::default(), &[TEMPERATURE]);
+        fill(&mut harness.state_mut().script);
+        harness.run_steps(2);
+        for topic in ["plant/line-1/pressure", BTC] {
+            row(&harness, topic).click_modifiers(Modifiers::SHIFT);
+            harness.run_steps(2);
+        }
+        for clipped in &harness.output().shapes {
+            let Shape::Text(text) = &clipped.shape else {
+                continue;
+            };
+            let words = text.galley.text();
+            if words.starts_with("87.31") || words.starts_with("2.04") {
+                shown += 1;
+                assert!(!text.galley.elided, "{width}: {words:?} is cut");
+            }
+        }
+    }
+    assert!(shown > 100, "{shown} numbers were looked at");
+}
+
+#[test]
+fn why_times_are_hatched_is_read_side_by_side() {
+    for size in [[720.0, 420.0], [1000.0, 700.0]] {
+        let mut harness = harness_of(size, SavedState::default(), &[BTC]);
+        fill(&mut harness.state_mut().script);
+        harness.run_steps(2);
+        trades(&mut harness, 20);
+        let since = Instant::now().checked_sub(Duration::from_secs(5)).unwrap();
+        let silent = ConnectionState::Silent { since };
+        harness.state_mut().script.now_ns += 5 * SECOND;
+        harness.state().script.connection(silent);
+        harness.run_steps(2);
+        // Shortly after it another server answers.
+        harness.state_mut().script.now_ns += SECOND;
+        harness.state().script.connected();
+        harness.run_steps(1);
+        trades(&mut harness, 2);
+        let script = &mut harness.state_mut().script;
+        script.now_ns += 2 * SECOND;
+        script.restart();
+        script.connection(ConnectionState::Connected {
+            server: "another".to_owned(),
+            lineage: Lineage::new(Epoch(0xbeef)),
+        });
+        trades(&mut harness, 3);
+        for word in ["server silent", "server restarted"] {
+            assert!(painted(&harness, word), "{size:?}: no {word}");
+        }
+        let chart = harness.get_by_label(&format!("Chart of {BTC}")).rect();
+        let top = chart.with_max_y(chart.top() + 70.0);
+        assert_apart(
+            &harness,
+            top.with_max_x(chart.right() - 70.0),
+            &format!("{size:?}"),
+        );
+    }
+}
+
+#[test]
+fn the_title_of_a_narrow_pane_takes_the_room_of_buttons_that_are_not_seen() {
+    let mut harness = harness_of([1000.0, 700.0], SavedState::default(), &[BTC]);
+    fill(&mut harness.state_mut().script);
+    harness.run_steps(2);
+    for topic in [TEMPERATURE, "plant/line-1/pressure"] {
+        row(&harness, topic).click_modifiers(Modifiers::COMMAND);
+        harness.run_steps(3);
+    }
+    let ends = |harness: &Harness<'_, Bench>| {
+        let pane = harness.get_by_label(&format!("Pane {TEMPERATURE}")).rect();
+        let shown = texts(harness, pane).into_iter();
+        let (buttons, title): (Vec<_>, Vec<_>) =
+            shown.partition(|(text, _)| ["×", "View"].contains(&&**text));
+        let left = buttons.iter().map(|(_, rect)| rect.left());
+        let right = title.iter().map(|(_, rect)| rect.right());
+        (left.fold(f32::MAX, f32::min), right.fold(0.0, f32::max))
+    };
+    let (buttons, title) = ends(&harness);
+    assert!(title > buttons, "{title} goes on behind {buttons}");
+    // The pointer shows them, and the title makes room.
+    let plot = harness
+        .get_by_label(&format!("Chart of {TEMPERATURE}"))
+        .rect();
+    harness.hover_at(plot.center());
+    harness.run_steps(3);
+    let (buttons, title) = ends(&harness);
+    assert!(title <= buttons, "{title} ends before {buttons}");
 }

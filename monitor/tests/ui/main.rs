@@ -6,6 +6,7 @@ mod charts;
 mod connection;
 mod dashboards;
 mod derived;
+mod dialogs;
 mod extremes;
 mod lists;
 mod login;

@@ -10,7 +10,7 @@ use crate::{
         names::Name,
         scene::Scene,
         theme,
-        widgets::{status_light, styled},
+        widgets::{action, status_light, styled},
     },
 };
 
@@ -49,13 +49,13 @@ pub(crate) fn show(ui: &mut Ui, scene: &Scene<'_>) -> Vec<UiCommand> {
     let has_time = ui.available_width() >= TIME_FROM_WIDTH;
     // The buttons come first, so that no text pushes them away.
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-        if ui.button("Seen").clicked() {
+        if action(ui, theme, "Seen").clicked() {
             commands.push(UiCommand::AcknowledgeAlerts);
         }
-        if ui.button("All alerts").clicked() {
+        if action(ui, theme, "All alerts").clicked() {
             commands.push(UiCommand::Overlay(Some(Overlay::Alerts)));
         }
-        if ui.button("Show chart").clicked() {
+        if action(ui, theme, "Show chart").clicked() {
             commands.push(UiCommand::Chart {
                 topic: event.topic.clone(),
                 placement: Placement::Active,

@@ -16,7 +16,7 @@ use crate::{
         names::Name,
         scene::Scene,
         theme,
-        widgets::{chip, key_and_name, labelled_value, status_light, styled},
+        widgets::{chip, key_and_name, labelled_value, status_light, styled, text_field},
     },
 };
 
@@ -159,7 +159,7 @@ impl TopBar {
         chip(ui, theme, |ui| {
             status_light(ui, color);
             if self.editing.is_some() {
-                self.field(ui, commands);
+                self.field(ui, scene.theme, commands);
             } else {
                 let width = widths.address_least + spare_for_address;
                 let address = Name {
@@ -203,18 +203,14 @@ impl TopBar {
     }
 
     /// Draws the field for another address.
-    fn field(&mut self, ui: &mut Ui, commands: &mut Vec<UiCommand>) {
+    fn field(&mut self, ui: &mut Ui, theme: &theme::Theme, commands: &mut Vec<UiCommand>) {
         let Some(text) = &mut self.editing else {
             return;
         };
-        let response = ui.add(
-            egui::TextEdit::singleline(text)
-                .font(theme::small_figures())
-                .desired_width(FIELD_WIDTH),
-        );
-        response.widget_info(|| {
-            egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Server address")
-        });
+        let field = egui::TextEdit::singleline(text)
+            .font(theme::small_figures())
+            .desired_width(FIELD_WIDTH);
+        let response = text_field(ui, theme, "Server address", "", field);
         if response.lost_focus() {
             let url = text.trim();
             // Without an address everything stays as it is.

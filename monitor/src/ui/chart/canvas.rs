@@ -1,8 +1,8 @@
 //! The canvas of a chart, and the drawings of its topics.
 
-use egui::{Color32, Painter, Rect, pos2};
+use egui::{Color32, CornerRadius, Painter, Rect, pos2, vec2};
 
-use super::{paint, plot::Plot};
+use super::{paint, placed_words::PlacedWords, plot::Plot};
 use crate::{
     data::{
         chart::{
@@ -14,7 +14,10 @@ use crate::{
         history::SampleSeries,
         topics::MonitoredTopic,
     },
-    ui::{scene::Scene, theme::Theme},
+    ui::{
+        scene::Scene,
+        theme::{self, Theme},
+    },
 };
 
 /// Height of the time axis.
@@ -115,6 +118,8 @@ pub(super) struct Canvas<'a> {
     pub(super) legend: f32,
     /// The height at the bottom that lines leave to the lanes of states; 0 without both.
     pub(super) lanes: f32,
+    /// The words at the top of the chart.
+    pub(super) words: PlacedWords,
     /// Paints within the chart.
     pub(super) inside: Painter,
     /// Paints the chart and its axes.
@@ -159,6 +164,43 @@ impl Canvas<'_> {
     /// The height of a value of a topic.
     pub(super) fn y(&self, charted: &ChartedTopic<'_>, value: f64) -> f32 {
         self.plot_of(charted.side).y(charted.map.shown(value))
+    }
+
+    /// Hatches a gap, and says what it is.
+    pub(super) fn gap(&self, times: (i64, i64), label: &str) {
+        if let Some(area) = paint::gap(&self.inside, &self.whole, times, self.theme()) {
+            self.say(area, label, f32::INFINITY);
+        }
+    }
+
+    /// Hatches intervals in which updates are missing, with a word where there is room for it.
+    pub(super) fn incomplete(&self, times: (i64, i64)) {
+        let area = paint::incomplete(&self.inside, &self.whole, times, self.theme());
+        if let Some(area) = area {
+            self.say(area, "incomplete", area.width() - 2.0 * theme::STEP);
+        }
+    }
+
+    /// Writes a word at the top of a hatched area, if it is no wider than `width_max`.
+    fn say(&self, area: Rect, word: &str, width_max: f32) {
+        let ink = self.theme().bad;
+        let painter = &self.inside;
+        let galley = painter.layout_no_wrap(word.to_owned(), theme::axis_text(), ink);
+        if galley.size().x > width_max {
+            return;
+        }
+        let free = self.free();
+        let half = galley.size().x / 2.0 + theme::STEP;
+        let (left, right) = (free.left() + half, free.right() - half);
+        let x = area.center().x.min(right).max(left);
+        let top = free.top() + 2.0 * theme::STEP;
+        let wanted = Rect::from_min_size(pos2(x - galley.size().x / 2.0, top), galley.size());
+        let Some(place) = self.words.place(wanted.expand2(vec2(4.0, 1.0)), word) else {
+            return;
+        };
+        let ground = self.theme().background.gamma_multiply(0.85);
+        painter.rect_filled(place, CornerRadius::same(3), ground);
+        painter.galley(place.min + vec2(4.0, 1.0), galley, ink);
     }
 
     /// Draws a dashed line from the left edge to the right one.

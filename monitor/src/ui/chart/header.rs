@@ -53,7 +53,8 @@ pub(super) fn show(
     let ui = &mut ui;
     ui.spacing_mut().item_spacing.x = 2.0;
     // Always there for the keyboard and for screen readers, visible where it is useful.
-    let color = if hovered || is_active {
+    let is_seen = hovered || is_active;
+    let color = if is_seen {
         theme.muted
     } else {
         Color32::TRANSPARENT
@@ -65,7 +66,8 @@ pub(super) fn show(
     });
     done.is_closed = close.clicked();
     done.changes_window |= own_window::button(ui, scene, name, color);
-    if rect.width() >= BUTTONS_FROM_WIDTH {
+    let has_buttons = rect.width() >= BUTTONS_FROM_WIDTH;
+    if has_buttons {
         buttons(pane, ui, scene, rect.width() >= LONG_CANDLES_FROM_WIDTH);
     } else {
         let menu = egui::Button::new(styled("View", theme::small(), color));
@@ -75,10 +77,18 @@ pub(super) fn show(
             buttons(pane, ui, scene, true);
         });
     }
-    ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-        ui.set_clip_rect(ui.max_rect().expand(2.0));
-        title::show(pane, ui, scene, is_active, has_legend);
-    });
+    let right = if is_seen || has_buttons {
+        ui.available_rect_before_wrap().right()
+    } else {
+        inner.right()
+    };
+    let mut ui = ui.new_child(
+        UiBuilder::new()
+            .max_rect(inner.with_max_x(right))
+            .layout(Layout::left_to_right(Align::Center)),
+    );
+    ui.set_clip_rect(ui.max_rect().expand(2.0));
+    title::show(pane, &mut ui, scene, is_active, has_legend);
 }
 
 fn buttons(pane: &mut ChartPane, ui: &mut Ui, scene: &Scene<'_>, has_long: bool) {

@@ -116,8 +116,7 @@ pub(super) fn incomplete(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>) {
     }
     let of_rows = charted.rows.iter().flat_map(|rows| &rows.incomplete);
     for &(from_ns, to_ns) in of_candles.iter().chain(of_rows) {
-        let painter = &canvas.inside;
-        paint::incomplete(painter, &canvas.whole, from_ns, to_ns, canvas.theme());
+        canvas.incomplete((from_ns, to_ns));
     }
 }
 
@@ -191,6 +190,9 @@ pub(super) fn note(canvas: &Canvas<'_>, pane: &ChartPane, topics: &[ChartedTopic
         return;
     }
     let rect = Align2::LEFT_TOP.anchor_size(place, galley.size());
+    let Some(rect) = canvas.words.place(rect, galley.text()) else {
+        return;
+    };
     let ground = canvas.theme().background.gamma_multiply(0.85);
     canvas.inside.rect_filled(rect.expand(2.0), 3, ground);
     canvas.inside.galley(rect.min, galley, color);

@@ -21,6 +21,9 @@ use crate::{
 /// A shorter silence is no more than the time between two updates.
 const SILENCE_SEEN_NS: i64 = SECOND;
 
+/// The label of a silence.
+const SILENT: &str = "server silent";
+
 /// The labels of restarts.
 const RESTARTED: &str = "server restarted";
 const TRUNCATED: &str = "server restarted · lost updates before this";
@@ -36,8 +39,7 @@ pub(super) fn gaps(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>) {
             (GapCause::Truncated, _) => TRUNCATED.to_owned(),
             (GapCause::NotANumber, _) => "not a number".to_owned(),
         };
-        let (from_ns, to_ns) = (gap.from_ns, gap.to_ns);
-        paint::gap(&canvas.inside, plot, from_ns, to_ns, &label, canvas.theme());
+        canvas.gap((gap.from_ns, gap.to_ns), &label);
     }
     // What came after the newest sample is no number: the line must not seem to go on.
     if let Some((from_ns, _, cause)) = charted.series.open_gap() {
@@ -49,7 +51,7 @@ pub(super) fn gaps(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>) {
         };
         let to_ns = canvas.scene.now_ns.min(plot.end_ns);
         if from_ns < to_ns {
-            paint::gap(&canvas.inside, plot, from_ns, to_ns, label, canvas.theme());
+            canvas.gap((from_ns, to_ns), label);
         }
     }
 }
@@ -79,8 +81,7 @@ pub(super) fn silences(canvas: &Canvas<'_>, topics: &[ChartedTopic<'_>]) {
         let to_ns = first_after.min().map_or(to_ns, |first| first.min(to_ns));
         if to_ns - from_ns >= SILENCE_SEEN_NS {
             paint::covered(&canvas.inside, plot, from_ns, to_ns, canvas.theme());
-            let label = "server silent";
-            paint::gap(&canvas.inside, plot, from_ns, to_ns, label, canvas.theme());
+            canvas.gap((from_ns, to_ns), SILENT);
         }
     }
 }
@@ -93,17 +94,10 @@ pub(super) fn no_connection(canvas: &Canvas<'_>) {
         let until_ns = scene.now_ns.min(plot.end_ns);
         if since_ns < until_ns {
             let label = match scene.connection {
-                ConnectionState::Silent { .. } => "server silent",
+                ConnectionState::Silent { .. } => SILENT,
                 _ => "no connection",
             };
-            paint::gap(
-                &canvas.inside,
-                plot,
-                since_ns,
-                until_ns,
-                label,
-                canvas.theme(),
-            );
+            canvas.gap((since_ns, until_ns), label);
         }
     }
 }

@@ -19,6 +19,7 @@ mod menu;
 pub(crate) mod paint;
 mod pane;
 mod picture;
+mod placed_words;
 pub(crate) mod plot;
 mod pointer;
 mod readout;

@@ -9,6 +9,7 @@ use super::{
     canvas::{Areas, Canvas, ChartedTopic, Drawing},
     cursors, denied, drawings, lanes, long_time, marks, paint,
     pane::ChartPane,
+    placed_words::PlacedWords,
     plot::Plot,
     pointer::PointerInput,
     readout,
@@ -94,6 +95,7 @@ pub(super) fn draw(
         whole,
         legend,
         lanes,
+        words: PlacedWords::default(),
         inside: ui.painter().with_clip_rect(areas.plot),
         outside: ui.painter().clone(),
     };

@@ -14,7 +14,7 @@ use crate::{
         names::Name,
         scene::Scene,
         theme,
-        widgets::{choice, styled},
+        widgets::{action_if, choice, styled, text_field},
     },
 };
 
@@ -85,15 +85,11 @@ impl AlertList {
         });
         ui.horizontal_wrapped(|ui| {
             let field = egui::TextEdit::singleline(&mut self.value)
-                .hint_text(styled("value or word", theme::small(), theme.dim))
                 .font(theme::small_figures())
                 .char_limit(WORD_MAX_CHARS)
                 .desired_width(120.0)
                 .margin(egui::Margin::symmetric(8, 5));
-            let response = ui.add(field);
-            response.widget_info(|| {
-                egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Value or word")
-            });
+            text_field(ui, theme, "Value or word", "value or word", field);
             let value = format::parse_number(&self.value.replace(',', ""));
             let word = Some(self.value.trim()).filter(|word| !word.is_empty());
             let word = word.map(str::to_owned);
@@ -109,7 +105,7 @@ impl AlertList {
                 ("Moving 1 % in 60 s", Some(MOVES)),
                 ("Losing updates", Some(AlertCondition::Gap)),
             ] {
-                let button = ui.add_enabled(condition.is_some(), egui::Button::new(label));
+                let button = action_if(ui, theme, condition.is_some(), label);
                 if let (true, Some(condition)) = (button.clicked(), condition) {
                     add(condition);
                 }

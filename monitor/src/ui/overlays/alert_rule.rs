@@ -15,7 +15,7 @@ use crate::{
         names::Name,
         scene::Scene,
         theme,
-        widgets::{choice, styled},
+        widgets::{choice, styled, text_field},
     },
 };
 
@@ -139,13 +139,10 @@ fn field(
     label: &str,
 ) -> bool {
     let field = egui::TextEdit::singleline(text)
-        .hint_text(styled(hint, theme::small(), scene.theme.dim))
         .font(theme::small_figures())
         .margin(egui::Margin::symmetric(8, 5))
         .desired_width(width);
-    let response = ui.add(field);
-    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, label));
-    response.lost_focus()
+    text_field(ui, scene.theme, label, hint, field).lost_focus()
 }
 
 /// Draws the name of a topic, and words about it. The words keep their width, the name is cut.

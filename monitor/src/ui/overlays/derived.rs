@@ -14,7 +14,7 @@ use crate::{
         names::Name,
         scene::Scene,
         theme,
-        widgets::{choice, styled},
+        widgets::{action, choice, styled, text_field},
     },
 };
 
@@ -180,8 +180,8 @@ impl DerivedPanel {
                 ui.label(styled(words, theme::small(), theme.muted));
                 let topic = definition.topic().ok();
                 ui.horizontal(|ui| {
-                    let add = ui.button("Add").clicked() || enter;
-                    let chart = ui.button("Add to the active chart").clicked();
+                    let add = action(ui, theme, "Add").clicked() || enter;
+                    let chart = action(ui, theme, "Add to the active chart").clicked();
                     if add || chart {
                         commands.push(UiCommand::AddDerived(definition));
                     }
@@ -295,13 +295,10 @@ fn field(
         ui.painter()
             .text(place, align, name, theme::text(), theme.muted);
         let edit = egui::TextEdit::singleline(text)
-            .hint_text(styled(hint, theme::small(), theme.dim))
             .char_limit(TEXT_MAX_CHARS)
             .desired_width(f32::INFINITY)
             .margin(egui::Margin::symmetric(8, 5));
-        let response = ui.add(edit);
-        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, name));
-        response
+        text_field(ui, theme, name, hint, edit)
     })
     .inner
 }

@@ -5,9 +5,10 @@ use egui::{Sense, Ui, vec2};
 use super::heading::heading;
 use crate::ui::{
     keyboard,
+    names::Name,
     scene::Scene,
     theme,
-    widgets::{paint_cut, paint_key, styled},
+    widgets::{paint_key, styled},
 };
 
 const LINE_HEIGHT: f32 = 24.0;
@@ -53,12 +54,10 @@ fn line(ui: &mut Ui, scene: &Scene<'_>, key: &str, what: &str) {
     );
     let width = rect.width() - KEYS_WIDTH - 16.0;
     let place = middle + vec2(KEYS_WIDTH + 16.0, 0.0);
-    paint_cut(
-        ui.painter(),
-        place,
-        width,
-        what,
-        theme::text(),
-        scene.theme.text,
-    );
+    let name = Name {
+        text: what,
+        font: theme::text(),
+        color: scene.theme.text,
+    };
+    name.paint_cut_at_end(ui.painter(), place, width);
 }

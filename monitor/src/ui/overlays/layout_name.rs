@@ -7,7 +7,7 @@ use crate::ui::{
     command::UiCommand,
     scene::{LayoutNames, Scene},
     theme,
-    widgets::styled,
+    widgets::{action_if, styled, text_field},
 };
 
 /// The longest name, in characters: it is shown in the bar at the top.
@@ -36,14 +36,11 @@ impl LayoutName {
         };
         heading(ui, theme, &title);
         let field = egui::TextEdit::singleline(&mut self.name)
-            .hint_text(styled("A name, e.g. Morning", theme::text(), theme.dim))
             .char_limit(NAME_MAX_CHARS)
             .desired_width(f32::INFINITY)
             .margin(egui::Margin::symmetric(10, 8));
-        let response = ui.add(field);
-        response.widget_info(|| {
-            egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Name of the layout")
-        });
+        let hint = "A name, e.g. Morning";
+        let response = text_field(ui, theme, "Name of the layout", hint, field);
         let enter = ui.input(|input| input.key_pressed(Key::Enter));
         response.request_focus();
         ui.add_space(8.0);
@@ -54,7 +51,7 @@ impl LayoutName {
             None if exists => ("Replace", true),
             None => ("Save", !name.is_empty()),
         };
-        let button = ui.add_enabled(is_enabled, egui::Button::new(label));
+        let button = action_if(ui, theme, is_enabled, label);
         if button.clicked() || (enter && is_enabled) {
             match self.renamed.take() {
                 Some(from) => commands.push(UiCommand::RenameLayout(from, name.to_owned())),

@@ -6,7 +6,12 @@ use egui::{Align, Key, Layout, Modifiers, Ui, vec2};
 use super::heading::heading;
 use crate::{
     data::{format, login::Login},
-    ui::{command::UiCommand, scene::Scene, theme, widgets::styled},
+    ui::{
+        command::UiCommand,
+        scene::Scene,
+        theme,
+        widgets::{action, styled, text_field},
+    },
 };
 
 /// The longest token and header that can be typed.
@@ -64,9 +69,7 @@ impl LoginPanel {
                 .char_limit(MAX_CHARS)
                 .desired_width(f32::INFINITY)
                 .margin(egui::Margin::symmetric(10, 6));
-            let response = ui.add(edit);
-            response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, name));
-            response
+            text_field(ui, theme, name, "", edit)
         };
         let response = secret(ui, "Token", &mut self.token);
         if !std::mem::replace(&mut self.was_focused, true) {
@@ -85,13 +88,13 @@ impl LoginPanel {
         let line = vec2(ui.available_width(), ui.spacing().interact_size.y);
         let layout = Layout::right_to_left(Align::Center);
         ui.allocate_ui_with_layout(line, layout, |ui| {
-            if ui.button("Log in").clicked() || enter {
+            if action(ui, theme, "Log in").clicked() || enter {
                 self.enter(commands);
             }
-            if ui.button("Close").clicked() {
+            if action(ui, theme, "Close").clicked() {
                 commands.push(UiCommand::Overlay(None));
             }
-            if !scene.login.is_empty() && ui.button("Log out").clicked() {
+            if !scene.login.is_empty() && action(ui, theme, "Log out").clicked() {
                 commands.push(UiCommand::Login(Login::default()));
                 commands.push(UiCommand::Overlay(None));
             }

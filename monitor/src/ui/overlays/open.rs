@@ -36,6 +36,39 @@ enum OpenOverlay {
     Login(LoginPanel),
 }
 
+/// What a dialog leaves free of the width of the window: its margins, and a strip of the window.
+const MARGIN: f32 = 64.0;
+
+/// The most of the height of the window that a dialog takes.
+const HEIGHT_PART: f32 = 0.76;
+
+impl OpenOverlay {
+    /// Whether a list in it takes the height that is left, and scrolls alone.
+    fn has_list(&self) -> bool {
+        matches!(
+            self,
+            Self::Palette(_) | Self::Keys | Self::Alerts(_) | Self::Recordings(_)
+        )
+    }
+
+    fn show(&mut self, ui: &mut Ui, scene: &Scene<'_>, commands: &mut Vec<UiCommand>) {
+        match self {
+            Self::Palette(palette) => palette.show(ui, scene, commands),
+            Self::Keys => key_help::show(ui, scene),
+            Self::Preferences(panel) => panel.show(ui, scene, commands),
+            Self::Alerts(list) => list.show(ui, scene, commands),
+            Self::SaveLayout(name) => name.show(ui, scene, commands),
+            Self::Servers(servers) => servers.show(ui, scene, commands),
+            Self::Derived(panel) => panel.show(ui, scene, commands),
+            Self::Publish(panel) => panel.show(ui, scene, commands),
+            Self::Login(panel) => panel.show(ui, scene, commands),
+            Self::Topic(panel) => panel.show(ui, scene, commands),
+            Self::Record(panel) => panel.show(ui, scene, commands),
+            Self::Recordings(list) => list.show(ui, scene, commands),
+        }
+    }
+}
+
 impl Overlays {
     /// Opens a dialog, or closes it.
     pub(crate) fn set(&mut self, overlay: Option<Overlay>, scene: &Scene<'_>) {
@@ -96,22 +129,17 @@ impl Overlays {
             .backdrop_color(egui::Color32::from_black_alpha(110))
             .frame(frame(theme))
             .show(ui.ctx(), |ui| {
-                ui.set_width(width.min(ui.ctx().viewport_rect().width() - 40.0));
-                ui.set_max_height(height * 0.76);
-                match open {
-                    OpenOverlay::Palette(palette) => palette.show(ui, scene, &mut commands),
-                    OpenOverlay::Keys => key_help::show(ui, scene),
-                    OpenOverlay::Preferences(panel) => panel.show(ui, scene, &mut commands),
-                    OpenOverlay::Alerts(list) => list.show(ui, scene, &mut commands),
-                    OpenOverlay::SaveLayout(name) => name.show(ui, scene, &mut commands),
-                    OpenOverlay::Servers(servers) => servers.show(ui, scene, &mut commands),
-                    OpenOverlay::Derived(panel) => panel.show(ui, scene, &mut commands),
-                    OpenOverlay::Publish(panel) => panel.show(ui, scene, &mut commands),
-                    OpenOverlay::Login(panel) => panel.show(ui, scene, &mut commands),
-                    OpenOverlay::Topic(panel) => panel.show(ui, scene, &mut commands),
-                    OpenOverlay::Record(panel) => panel.show(ui, scene, &mut commands),
-                    OpenOverlay::Recordings(list) => list.show(ui, scene, &mut commands),
+                ui.set_width(width.min(ui.ctx().viewport_rect().width() - MARGIN));
+                let height = height * HEIGHT_PART;
+                ui.set_max_height(height);
+                if open.has_list() {
+                    return open.show(ui, scene, &mut commands);
                 }
+                // Where a dialog is higher than that, it is read and filled in part by part.
+                egui::ScrollArea::vertical()
+                    .auto_shrink([false, true])
+                    .max_height(height)
+                    .show(ui, |ui| open.show(ui, scene, &mut commands));
             });
         let escaped = ui.input_mut(|input| input.consume_key(egui::Modifiers::NONE, Key::Escape));
         if response.should_close() || escaped {

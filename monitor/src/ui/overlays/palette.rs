@@ -8,7 +8,7 @@ use crate::ui::{
     names::{Name, share},
     scene::Scene,
     theme,
-    widgets::{paint_key, styled},
+    widgets::{paint_key, styled, text_field},
 };
 
 const ROW_HEIGHT: f32 = 30.0;
@@ -29,14 +29,11 @@ impl Palette {
     pub(super) fn show(&mut self, ui: &mut Ui, scene: &Scene<'_>, commands: &mut Vec<UiCommand>) {
         let theme = scene.theme;
         let field = egui::TextEdit::singleline(&mut self.query)
-            .hint_text(styled("A command or a topic", theme::text(), theme.dim))
             .font(theme::text())
             .desired_width(f32::INFINITY)
             .margin(egui::Margin::symmetric(10, 8));
-        let response = ui.add(field);
-        response.widget_info(|| {
-            egui::WidgetInfo::labeled(egui::Role::TextInput, true, "A command or a topic")
-        });
+        let name = "A command or a topic";
+        let response = text_field(ui, theme, name, name, field);
         response.request_focus();
         if response.changed() {
             self.at = 0;

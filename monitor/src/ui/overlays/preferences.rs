@@ -13,7 +13,7 @@ use crate::{
         command::UiCommand,
         scene::Scene,
         theme,
-        widgets::{choice, styled},
+        widgets::{choice, styled, text_field},
     },
 };
 
@@ -138,12 +138,9 @@ impl PreferencesPanel {
 fn field(ui: &mut Ui, scene: &Scene<'_>, text: &mut String, name: &str, hint: &str) -> bool {
     let field = egui::TextEdit::singleline(text)
         .font(theme::small_figures())
-        .hint_text(styled(hint, theme::small_figures(), scene.theme.dim))
         .desired_width(f32::INFINITY)
         .margin(egui::Margin::symmetric(8, 6));
-    let response = ui.add(field);
-    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, name));
-    response.lost_focus()
+    text_field(ui, scene.theme, name, hint, field).lost_focus()
 }
 
 fn section(ui: &mut Ui, scene: &Scene<'_>, title: &str, contents: impl FnOnce(&mut Ui)) {

@@ -10,7 +10,7 @@ use crate::{
         command::UiCommand,
         scene::Scene,
         theme,
-        widgets::{choice, styled},
+        widgets::{action, choice, styled, text_field},
     },
 };
 
@@ -65,8 +65,8 @@ impl PublishPanel {
                 .char_limit(limit)
                 .desired_width(f32::INFINITY)
                 .margin(egui::Margin::symmetric(10, 6));
-            let response = ui.add(edit);
-            response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, name));
+            let response = text_field(ui, theme, name, "", edit);
+            ui.add_space(4.0);
             response
         };
         field(ui, "To the topic", &mut self.topic, 256);
@@ -91,7 +91,7 @@ impl PublishPanel {
                     Value::Reading(_) => "Publish the number",
                     _ => "Publish the text",
                 };
-                if ui.button(kind).clicked() || enter {
+                if action(ui, theme, kind).clicked() || enter {
                     commands.push(UiCommand::Publish(topic, value));
                     response.request_focus();
                 }

@@ -10,7 +10,7 @@ use crate::{
         command::UiCommand,
         scene::Scene,
         theme,
-        widgets::{choice, styled},
+        widgets::{action, choice, styled},
     },
 };
 
@@ -63,7 +63,7 @@ impl RecordPanel {
         ui.label(styled(text, theme::small(), theme.muted));
         ui.add_space(8.0);
         let enter = ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Enter));
-        if ui.button("Start recording").clicked() || enter {
+        if action(ui, theme, "Start recording").clicked() || enter {
             commands.push(UiCommand::Overlay(None));
             commands.push(UiCommand::Record(self.scope));
         }

@@ -8,7 +8,13 @@ use std::{
 use egui::{Key, Ui};
 
 use super::heading::heading;
-use crate::ui::{command::UiCommand, names::Name, scene::Scene, theme, widgets::styled};
+use crate::ui::{
+    command::UiCommand,
+    names::Name,
+    scene::Scene,
+    theme,
+    widgets::{styled, text_field},
+};
 
 /// The most recordings listed, newest first.
 const LISTED_MAX: usize = 30;
@@ -51,13 +57,9 @@ impl RecordingList {
         heading(ui, theme, "Play a recording");
         let hint = "Path of a recording or of a server's log, or drop the file on the window";
         let field = egui::TextEdit::singleline(&mut self.path)
-            .hint_text(styled(hint, theme::text(), theme.dim))
             .desired_width(f32::INFINITY)
             .margin(egui::Margin::symmetric(10, 8));
-        let response = ui.add(field);
-        response.widget_info(|| {
-            egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Path of a recording")
-        });
+        let response = text_field(ui, theme, "Path of a recording", hint, field);
         if !std::mem::replace(&mut self.was_focused, true) {
             response.request_focus();
         }

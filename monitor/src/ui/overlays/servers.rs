@@ -11,7 +11,7 @@ use crate::ui::{
     names::Name,
     scene::Scene,
     theme,
-    widgets::{status_light, styled},
+    widgets::{status_light, styled, text_field},
 };
 
 /// The most of a line that an address takes, and of the rest what its state takes.
@@ -80,18 +80,11 @@ impl ServerList {
         }
         ui.add_space(12.0);
         let field = egui::TextEdit::singleline(&mut self.url)
-            .hint_text(styled(
-                "Add one, e.g. ws://192.168.1.20:7400/ws",
-                theme::text(),
-                theme.dim,
-            ))
             .font(theme::figures())
             .desired_width(f32::INFINITY)
             .margin(egui::Margin::symmetric(10, 8));
-        let response = ui.add(field);
-        response.widget_info(|| {
-            egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Address of another server")
-        });
+        let hint = "Add one, e.g. ws://192.168.1.20:7400/ws";
+        let response = text_field(ui, theme, "Address of another server", hint, field);
         if !std::mem::replace(&mut self.was_focused, true) {
             response.request_focus();
         }

@@ -14,7 +14,7 @@ use crate::{
         names::Name,
         scene::Scene,
         theme,
-        widgets::{choice, styled},
+        widgets::{action, choice, field_frame, styled, text_field},
     },
 };
 
@@ -141,11 +141,11 @@ impl TopicSettingsPanel {
         match settings {
             Ok(settings) => {
                 ui.horizontal(|ui| {
-                    if ui.button("Apply").clicked() || enter {
+                    if action(ui, theme, "Apply").clicked() || enter {
                         commands.push(UiCommand::SetTopic(topic.clone(), settings));
                         commands.push(UiCommand::Overlay(None));
                     }
-                    if ui.button("Set nothing").clicked() {
+                    if action(ui, theme, "Set nothing").clicked() {
                         let settings = TopicSettings::default();
                         commands.push(UiCommand::SetTopic(topic.clone(), settings));
                         commands.push(UiCommand::Overlay(None));
@@ -171,15 +171,12 @@ impl TopicSettingsPanel {
         let theme = scene.theme;
         ui.horizontal(|ui| {
             label(ui, scene, name);
-            let color = if is_wrong { theme.bad } else { theme.text };
             let edit = egui::TextEdit::singleline(&mut self.texts[field])
-                .hint_text(styled(hint, theme::small(), theme.dim))
-                .text_color(color)
                 .char_limit(TEXT_MAX_CHARS)
                 .desired_width(f32::INFINITY)
                 .margin(egui::Margin::symmetric(8, 5));
-            let response = ui.add(edit);
-            response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, name));
+            let response = text_field(ui, theme, name, hint, edit);
+            field_frame(ui, theme, &response, is_wrong);
             if field == NAME && !std::mem::replace(&mut self.was_focused, true) {
                 response.request_focus();
             }

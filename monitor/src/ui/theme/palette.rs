@@ -35,6 +35,9 @@ pub struct Theme {
     pub warning: Color32,
     /// Lost, dead, not connected.
     pub bad: Color32,
+    /// Further series on a chart, after the accent. Each is told from every other one, and from up,
+    /// down and bad.
+    pub further: [Color32; 4],
 }
 
 const fn rgb(hex: u32) -> Color32 {
@@ -56,6 +59,7 @@ const DARK: Theme = Theme {
     down: rgb(0xee8a55),
     warning: rgb(0xe3b341),
     bad: rgb(0xf2635f),
+    further: [rgb(0xe3b341), rgb(0xc58af9), rgb(0x7fd1ff), rgb(0xf5e08c)],
 };
 
 const LIGHT: Theme = Theme {
@@ -73,6 +77,7 @@ const LIGHT: Theme = Theme {
     down: rgb(0xb8561b),
     warning: rgb(0x8a6100),
     bad: rgb(0xc22f2b),
+    further: [rgb(0x8a6100), rgb(0x7b3fc4), rgb(0x0b7ea8), rgb(0x44505e)],
 };
 
 /// After the colour-blind-safe palette of the IBM Design Language (blue, purple, magenta, orange,
@@ -83,6 +88,7 @@ const DARK_SAFE: Theme = Theme {
     down: rgb(0xff8a3d),
     warning: rgb(0xffd257),
     bad: rgb(0xff5c9d),
+    further: [rgb(0xe3b341), rgb(0x3fbf8f), rgb(0xc9d3de), rgb(0xf5e08c)],
     ..DARK
 };
 
@@ -93,6 +99,7 @@ const LIGHT_SAFE: Theme = Theme {
     down: rgb(0x8f3300),
     warning: rgb(0x836e00),
     bad: rgb(0xb8005c),
+    further: [rgb(0x8a6100), rgb(0x00755a), rgb(0x0b7ea8), rgb(0x44505e)],
     ..LIGHT
 };
 
@@ -107,16 +114,11 @@ impl Theme {
         }
     }
 
-    /// Colours of further series on a chart, after the accent. Colour-blind people can distinguish
-    /// them too (after Okabe and Ito, "Color Universal Design", 2008), and they are never the
-    /// colours of up, down and bad.
+    /// The colour of a series on a chart, by its number.
     pub(crate) fn series(&self, number: usize) -> Color32 {
-        const ON_DARK: [u32; 5] = [0x5aa9ff, 0xe3b341, 0xc58af9, 0x7fd1ff, 0xf5e08c];
-        const ON_LIGHT: [u32; 5] = [0x1668c7, 0x8a6100, 0x7b3fc4, 0x0b7ea8, 0x6b6300];
-        let colors = if self.is_dark { ON_DARK } else { ON_LIGHT };
-        match number % colors.len() {
+        match number % (1 + self.further.len()) {
             0 => self.accent,
-            number => rgb(colors[number]),
+            number => self.further[number - 1],
         }
     }
 
@@ -181,20 +183,52 @@ mod tests {
         .map(|light| light.max(0.0).powf(1.0 / 2.2))
     }
 
+    /// Colours that are nearer to each other than this look alike, as lines of a chart do.
+    const APART_MIN: f64 = 0.15;
+
+    fn distance(a: [f64; 3], b: [f64; 3]) -> f64 {
+        (0..3).map(|c| (a[c] - b[c]).powi(2)).sum::<f64>().sqrt()
+    }
+
+    /// Fails if two of the colours look alike in the eyes of `seen`.
+    fn assert_differ(
+        choice: ThemeChoice,
+        pairs: impl Iterator<Item = (Color32, Color32)>,
+        seen: fn(Color32) -> [f64; 3],
+    ) {
+        for (a, b) in pairs {
+            let apart = distance(seen(a), seen(b));
+            assert!(apart > APART_MIN, "{choice:?}: {a:?} and {b:?}: {apart:.2}");
+        }
+    }
+
+    fn pairs(colors: &[Color32]) -> impl Iterator<Item = (Color32, Color32)> {
+        let all = colors.iter().enumerate();
+        all.flat_map(|(at, &a)| colors[..at].iter().map(move |&b| (a, b)))
+    }
+
     #[test]
     fn colours_with_a_meaning_differ_without_green_cones() {
         for choice in [ThemeChoice::DarkSafe, ThemeChoice::LightSafe] {
             let theme = Theme::of(choice);
             let meanings = [theme.up, theme.down, theme.warning, theme.bad];
-            for (at, &a) in meanings.iter().enumerate() {
-                for &b in &meanings[..at] {
-                    let (a, b) = (without_green(a), without_green(b));
-                    let distance = (0..3).map(|c| (a[c] - b[c]).powi(2)).sum::<f64>().sqrt();
-                    assert!(
-                        distance > 0.15,
-                        "{choice:?}: {a:?} and {b:?}: {distance:.2}"
-                    );
-                }
+            assert_differ(choice, pairs(&meanings), without_green);
+        }
+    }
+
+    #[test]
+    fn every_two_series_differ_and_none_looks_like_up_down_or_bad() {
+        for choice in ThemeChoice::ALL {
+            let theme = Theme::of(choice);
+            let plain = |c: Color32| [c.r(), c.g(), c.b()].map(|c| f64::from(c) / 255.0);
+            let series: Vec<Color32> = (0..5).map(|number| theme.series(number)).collect();
+            assert_differ(choice, pairs(&series), plain);
+            if matches!(choice, ThemeChoice::DarkSafe | ThemeChoice::LightSafe) {
+                assert_differ(choice, pairs(&series), without_green);
+            }
+            for meaning in [theme.up, theme.down, theme.bad] {
+                let all = series.iter().map(|&series| (series, meaning));
+                assert_differ(choice, all, plain);
             }
         }
     }

@@ -4,7 +4,12 @@ use egui::{Align, Layout, Rect, Ui, UiBuilder, vec2};
 
 use crate::{
     data::format,
-    ui::{connection_advice::Advice, scene::Scene, theme, widgets::styled},
+    ui::{
+        connection_advice::Advice,
+        scene::Scene,
+        theme,
+        widgets::{action, styled},
+    },
 };
 
 /// Space around the words.
@@ -34,7 +39,7 @@ pub(super) fn show(ui: &mut Ui, scene: &Scene<'_>, area: Rect) -> bool {
             ),
         };
         line(&text, theme.text);
-        return ui.button("Clear the filter").clicked();
+        return action(&mut ui, theme, "Clear the filter").clicked();
     }
     if let Some(advice) = Advice::of(scene) {
         line(&advice.title, theme.text);

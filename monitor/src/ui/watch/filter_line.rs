@@ -50,6 +50,7 @@ impl FilterLine<'_> {
                         theme.dim,
                     ))
                     .font(theme::text())
+                    .text_color(theme.text)
                     .desired_width(width - 20.0)
                     .margin(egui::Margin::symmetric(10, 7))
                     .show(ui);

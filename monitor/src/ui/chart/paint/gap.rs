@@ -1,11 +1,8 @@
 //! Gaps are hatched, so that they are not taken for data.
 
-use egui::{Color32, CornerRadius, Painter, Rect, Stroke, pos2, vec2};
+use egui::{Color32, CornerRadius, Painter, Rect, Stroke, pos2};
 
-use crate::ui::{
-    chart::plot::Plot,
-    theme::{self, Theme},
-};
+use crate::ui::{chart::plot::Plot, theme::Theme};
 
 /// Distance of the hatching lines.
 const HATCH_STEP: f32 = 7.0;
@@ -16,15 +13,13 @@ const GAP_MIN_WIDTH: f32 = 3.0;
 /// The most hatching lines of one gap: enough for a screen.
 const HATCH_LINES_MAX: usize = 2_000;
 
-/// Draws a gap.
+/// Draws a gap. Returns its area if it is visible.
 pub(crate) fn gap(
     painter: &Painter,
     plot: &Plot,
-    from_ns: i64,
-    to_ns: i64,
-    label: &str,
+    (from_ns, to_ns): (i64, i64),
     theme: &Theme,
-) {
+) -> Option<Rect> {
     let (mut left, mut right) = (plot.x(from_ns), plot.x(to_ns));
     if right - left < GAP_MIN_WIDTH {
         let middle = (left + right) / 2.0;
@@ -33,43 +28,28 @@ pub(crate) fn gap(
     }
     let area = Rect::from_x_y_ranges(left..=right, plot.rect.y_range()).intersect(plot.rect);
     if !area.is_positive() {
-        return;
+        return None;
     }
     hatch(painter, area, theme.bad.gamma_multiply(0.45));
     painter.rect_filled(area, CornerRadius::ZERO, theme.bad.gamma_multiply(0.05));
-    let galley = painter.layout_no_wrap(label.to_owned(), theme::axis_text(), theme.bad);
-    let half = galley.size().x / 2.0 + theme::STEP;
-    let range = plot.rect.left() + half..=(plot.rect.right() - half).max(plot.rect.left() + half);
-    let x = area.center().x.clamp(*range.start(), *range.end());
-    let place = pos2(
-        x - galley.size().x / 2.0,
-        plot.rect.top() + 2.0 * theme::STEP,
-    );
-    let ground = Rect::from_min_size(place, galley.size()).expand2(vec2(4.0, 1.0));
-    painter.rect_filled(
-        ground,
-        CornerRadius::same(3),
-        theme.background.gamma_multiply(0.85),
-    );
-    painter.galley(place, galley, theme.bad);
+    Some(area)
 }
 
-/// Hatches intervals in which updates are missing, with a word where there is room for it.
-pub(crate) fn incomplete(painter: &Painter, plot: &Plot, from_ns: i64, to_ns: i64, theme: &Theme) {
+/// Hatches intervals in which updates are missing. Returns their area if it is visible.
+pub(crate) fn incomplete(
+    painter: &Painter,
+    plot: &Plot,
+    (from_ns, to_ns): (i64, i64),
+    theme: &Theme,
+) -> Option<Rect> {
     let range = plot.x(from_ns)..=plot.x(to_ns);
     let area = Rect::from_x_y_ranges(range, plot.rect.y_range()).intersect(plot.rect);
     if !area.is_positive() {
-        return;
+        return None;
     }
     hatch(painter, area, theme.bad.gamma_multiply(0.3));
     painter.rect_filled(area, CornerRadius::ZERO, theme.bad.gamma_multiply(0.04));
-    let text = "incomplete".to_owned();
-    let galley = painter.layout_no_wrap(text, theme::axis_text(), theme.bad);
-    if galley.size().x + 2.0 * theme::STEP < area.width() {
-        let top = area.top() + 2.0 * theme::STEP;
-        let place = pos2(area.center().x - galley.size().x / 2.0, top);
-        painter.galley(place, galley, theme.bad);
-    }
+    Some(area)
 }
 
 /// Covers what was drawn within a stretch of time.

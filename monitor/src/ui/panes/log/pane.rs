@@ -13,7 +13,7 @@ use crate::{
         panes::frame,
         scene::Scene,
         theme,
-        widgets::{field_frame, styled},
+        widgets::{field_frame, styled, text_field},
     },
 };
 
@@ -87,13 +87,11 @@ pub(in crate::ui::panes) fn show(
     let body = frame::show(ui, scene, "Log", &about, &mut done);
     let ui = &mut frame::inside(ui, body);
     let field = egui::TextEdit::singleline(&mut pane.filter)
-        .hint_text(styled("Only lines with …", theme::small(), theme.dim))
         .font(theme::small())
-        .desired_width(220.0);
-    let response = ui.add(field.margin(egui::Margin::symmetric(8, 4)));
+        .desired_width(220.0)
+        .margin(egui::Margin::symmetric(8, 4));
+    let response = text_field(ui, theme, "Only lines with", "Only lines with …", field);
     field_frame(ui, theme, &response, false);
-    response
-        .widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Only lines with"));
     ui.add_space(4.0);
     done.commands.extend(older(pane, scene));
     let lines = lines::lines(scene.store, &pane.topics, &pane.filter);
