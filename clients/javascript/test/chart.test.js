@@ -9,7 +9,7 @@ import { drawScene } from '../page/chart/draw.js';
 import { plotOf, valuesOf } from '../page/chart/geometry.js';
 import { LINE, MOVE, extremesOf, linePath } from '../page/chart/line-path.js';
 import { Points } from '../page/chart/points.js';
-import { extremesOfRows, flawBoxes, rowShapes } from '../page/chart/row-shapes.js';
+import { extremesOfRows, flawBoxes, rowShapes, withWords } from '../page/chart/row-shapes.js';
 import { timeTicks, valueRange, valueTicks } from '../page/chart/scale.js';
 import { composeScene } from '../page/chart/scene.js';
 import { StateList, legendOf, stateAt, stateBoxes } from '../page/chart/states.js';
@@ -296,7 +296,7 @@ test('gaps are boxes with a label, and a label without space is left out', () =>
   });
   const gapList = { gaps: [gap(1_000, 900, 7), gap(40, 30, 7), gap(4, 3.9, 7), gap(2, null, undefined)], version: 1 };
   const { gaps, plot } = compose(seriesOf([[100, 1], [1, 2]]), { gapList });
-  assert.deepEqual(gaps.map(({ isLoss }) => isLoss), [false, true, true]);
+  assert.equal(gaps.length, 3);
   assert.ok(gaps.every(({ left, width }) => left >= plot.left && width >= 2));
   assert.deepEqual(gaps.map(({ label }) => label?.text), ['gap · 7 lost', undefined, 'gap · 7 lost']);
   // Right of the middle a label ends where its gap ends.
@@ -383,6 +383,8 @@ test('a body fills its interval, and one that is not over is hollow', () => {
   const wide = (10 / 60) * (plot.right - plot.left);
   assert.ok(shapes.every(({ width }) => width > 0.75 * wide && width < wide));
   assert.deepEqual(shapes.map(({ isUp, isHollow }) => [isUp, isHollow]), [[true, false], [false, false], [true, true]]);
+  const lacking = candleShapes([{ ...candles[0], state: 'incomplete' }], plot, values, NOW_S + 5);
+  assert.ok(lacking[0].isHollow, 'so is one that lacks updates');
   assert.ok(rangeOfCandles(candles)[0] < 1);
   assert.equal(LINE, 1);
 });
@@ -416,6 +418,12 @@ test('incomplete intervals are hatched, and no line leads over what may be missi
   assert.deepEqual(rowShapes(rows, null, plot, values).map(({ isBreak }) => isBreak), [false, false, false, true, false]);
   const boxes = flawBoxes(rows, plot).map(({ left, width }) => [left, left + width].map((x) => Math.round(plot.s(x)) - NOW_S));
   assert.deepEqual(boxes, [[-60, -50], [-40, -10]]);
+  // The word stands where there is room for it beside the words of gaps.
+  const words = (gaps, character_px) => withWords(flawBoxes(rows, plot), gaps, character_px).map(({ label }) => label?.text);
+  assert.deepEqual(words([], 7), ['incomplete', 'incomplete']);
+  assert.deepEqual(words([], 14), [undefined, 'incomplete']);
+  const label = { x: plot.x(NOW_S - 30), width: 40 };
+  assert.deepEqual(words([{ label }, { label: null }], 7), ['incomplete', undefined]);
 });
 
 test('where all that is known begins nothing is hatched, and the pointer says so', () => {

@@ -171,18 +171,18 @@ onPage('the chart moves, and the time without a server is hatched', { flags: SIM
   await page.waitForFunction((known) => document.querySelector('#charts canvas').toDataURL() !== known, before, PATIENCE);
   await restart(() => state(page, /^not connected: /));
   await state(page, /^connected/);
-  // Only the hatching has this colour: 45 % muted over the background.
+  // Only the hatching has this colour: 45 % of the colour for losses over the background.
   await page.waitForFunction(() => {
     const canvas = document.querySelector('#charts canvas');
     const color = (name) => {
       const value = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
       return [1, 3, 5].map((at) => parseInt(value.slice(at, at + 2), 16));
     };
-    const [background, muted] = [color('--background'), color('--muted')];
+    const [background, bad] = [color('--background'), color('--bad')];
     const { data } = canvas.getContext('2d').getImageData(0, 40, Math.floor(canvas.width * 0.8), Math.floor(canvas.height * 0.7));
     let hatched = 0;
     for (let at = 0; at < data.length; at += 4) {
-      const part = [0, 1, 2].map((part) => (data[at + part] - background[part]) / (muted[part] - background[part]));
+      const part = [0, 1, 2].map((part) => (data[at + part] - background[part]) / (bad[part] - background[part]));
       if (part.every((share) => share > 0.3 && share < 0.6)) hatched += 1;
     }
     return hatched > 200;

@@ -24,7 +24,7 @@ const volumeOf = ({ volume }) => Number(volume ?? 0);
 
 /**
  * @param {object[]} candles sums, ascending, of one interval or of several
- * @param {number} now_s an interval that is not over is drawn hollow
+ * @param {number} now_s an interval that is not over, or lacks updates, is drawn hollow
  * @returns {{ x: number, left: number, width: number, high: number, low: number, top: number,
  * bottom: number, isUp: boolean, isHollow: boolean, volumeTop: number }[]}
  */
@@ -41,7 +41,7 @@ export function candleShapes(candles, plot, values, now_s) {
       x, left: x - width / 2, width, isUp,
       high: values.y(candle.high), low: values.y(candle.low),
       top: values.y(Math.max(candle.open, candle.close)), bottom: values.y(Math.min(candle.open, candle.close)),
-      isHollow: candle.start_s + interval_s > now_s,
+      isHollow: candle.start_s + interval_s > now_s || candle.state === 'incomplete',
       volumeTop: plot.bottom - densityOf(candle) * volumePart,
     };
   });

@@ -54,6 +54,7 @@ export function drawScene(context, scene, lines, colors, size) {
   for (const join of scene.joins) drawJoin(pen, join, scene.plot, colors);
   if (scene.last) drawLast(pen, scene, colors);
   // Words come after the lines, which would cross them out.
+  for (const flaw of scene.flaws) if (flaw.label) drawGapLabel(pen, flaw, scene.plot, colors);
   for (const gap of scene.gaps) if (gap.label) drawGapLabel(pen, gap, scene.plot, colors);
   for (const note of scene.notes) if (note.label) drawNoteLabel(pen, note, scene.plot, colors);
   for (const join of scene.joins) if (join.label) drawJoinLabel(pen, join, scene.plot, colors);
@@ -92,12 +93,12 @@ function drawEnd({ context }, { end: { x, y }, plot }, colors) {
 function drawGap(pen, gap, { top, bottom }, colors) {
   pen.context.fillStyle = colors.background;
   pen.context.fillRect(gap.left, top, gap.width, bottom - top);
-  hatch(pen, gap, { top, bottom }, gap.isLoss ? colors.bad : colors.muted, HATCH_ALPHA);
+  hatch(pen, gap, { top, bottom }, colors.bad, HATCH_ALPHA);
 }
 
 /** Lies below what is known of this time, of which something is missing. */
 function drawFlaw(pen, flaw, plot, colors) {
-  hatch(pen, flaw, plot, colors.muted, FLAW_ALPHA);
+  hatch(pen, flaw, plot, colors.bad, FLAW_ALPHA);
 }
 
 function hatch({ context, scale, width: hairline }, { left, width }, { top, bottom }, color, alpha) {
@@ -118,10 +119,10 @@ function hatch({ context, scale, width: hairline }, { left, width }, { top, bott
   context.restore();
 }
 
-function drawGapLabel(pen, { label: { x, width, text }, isLoss }, { top }, colors) {
+function drawGapLabel(pen, { label: { x, width, text } }, { top }, colors) {
   pen.context.fillStyle = colors.background;
   pen.context.fillRect(x, top, width, LABEL_PX);
-  pen.text(text, x + LABEL_PAD_PX, top + LABEL_PX / 2, isLoss ? colors.bad : colors.muted, 'left');
+  pen.text(text, x + LABEL_PAD_PX, top + LABEL_PX / 2, colors.bad, 'left');
 }
 
 /** A time that is not drawn, and why. */

@@ -17,7 +17,7 @@ export function gapBoxes(gaps, plot, now_s, character_px) {
   const boxes = [];
   // Right of this, newer labels take the space.
   let free = end + MIN_WIDTH_PX;
-  for (const { from, to, text, lost } of gaps.toReversed()) {
+  for (const { from, to, text } of gaps.toReversed()) {
     const left = clamp(plot.x(from / 1000));
     const right = clamp(plot.x(to === null ? now_s : to / 1000));
     if (right <= left) continue;
@@ -28,7 +28,7 @@ export function gapBoxes(gaps, plot, now_s, character_px) {
     const x = isOnRight ? Math.max(left + width - labelWidth, start) : left;
     const hasSpace = x + labelWidth <= free;
     if (hasSpace) free = Math.min(x, left);
-    boxes.push({ left, width, isLoss: lost !== undefined, label: hasSpace ? { x, width: labelWidth, text } : null });
+    boxes.push({ left, width, label: hasSpace ? { x, width: labelWidth, text } : null });
   }
   return boxes;
 }

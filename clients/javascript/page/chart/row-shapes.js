@@ -1,6 +1,11 @@
 // Where rows lie on a plot, in CSS pixels: the band from the least to the greatest number of each
 // interval, and the line through their means.
 
+import { LABEL_PAD_PX } from './geometry.js';
+
+/** What is written over intervals in which updates are missing. */
+const FLAW_TEXT = 'incomplete';
+
 /**
  * @param {object[]} rows sums, ascending
  * @param {number | null} until_s where every single update is known, which the rows end at
@@ -62,4 +67,21 @@ export function flawBoxes(intervals, plot) {
     partial_s = isPartial ? end_s : null;
   }
   return boxes;
+}
+
+/**
+ * The boxes of `flawBoxes` with their words, which are left out where they do not fit into the box,
+ * or would lie over the words of a gap.
+ *
+ * @param {object[]} gaps from `gapBoxes`
+ * @param {number} character_px width of a character
+ */
+export function withWords(flaws, gaps, character_px) {
+  const labelWidth = FLAW_TEXT.length * character_px + 2 * LABEL_PAD_PX;
+  const taken = gaps.map(({ label }) => label).filter(Boolean);
+  return flaws.map((flaw) => {
+    const x = flaw.left + (flaw.width - labelWidth) / 2;
+    const hasSpace = labelWidth <= flaw.width && taken.every((label) => label.x + label.width <= x || x + labelWidth <= label.x);
+    return { ...flaw, label: hasSpace ? { x, width: labelWidth, text: FLAW_TEXT } : null };
+  });
 }

@@ -5,7 +5,7 @@ import { candleShapes } from './candle-shapes.js';
 import { gapBoxes } from './gaps.js';
 import { LABEL_PAD_PX, LABEL_PX } from './geometry.js';
 import { pointedAt } from './pointed.js';
-import { flawBoxes, rowShapes } from './row-shapes.js';
+import { flawBoxes, rowShapes, withWords } from './row-shapes.js';
 import { rulerLines } from './ruler.js';
 import { timeTicks, valueTicks } from './scale.js';
 import { legendOf, stateBoxes } from './states.js';
@@ -31,6 +31,7 @@ const MAX_UNIT = 4;
 export function composeScene(view, plot, values) {
   const { series, gapList, now_s, isUtc, character_px, pointed_s } = view;
   const last = values === null ? null : lastLabel(series, plot, values);
+  const gaps = gapBoxes(gapList.gaps, plot, now_s, character_px);
   const states = series.kind === 'states' ? stateBoxes(series.states, plot, now_s) : [];
   return {
     plot, last,
@@ -43,12 +44,12 @@ export function composeScene(view, plot, values) {
     unit: series.unit && series.unit.length > MAX_UNIT ? series.unit : '',
     candles: series.kind === 'candles' ? candleShapes(series.candles, plot, values, now_s) : [],
     rows: series.kind === 'line' ? rowShapes(series.rows, series.points.first_s, plot, values) : [],
-    flaws: flawBoxes(series.candles ?? series.rows ?? [], plot),
+    flaws: withWords(flawBoxes(series.candles ?? series.rows ?? [], plot), gaps, character_px),
     notes: noteBoxes(series.notes, plot, character_px),
     states,
     legend: series.kind === 'states' ? legendOf(series.states, states) : series.hasPair ? pairOf(series) : [],
     troubles: troubleBoxes(series.statuses, plot, now_s),
-    gaps: gapBoxes(gapList.gaps, plot, now_s, character_px),
+    gaps,
     joins: joinLines(series.joins, plot, character_px),
     ruler: view.ruler ? rulerBox(view, plot) : null,
     pointed: pointed_s === null ? null : pointedAt(pointed_s, view, plot, values),

@@ -7,7 +7,7 @@ import { sentence } from '../shared/login-words.js';
  * @param {object} shown
  * @param {number} shown.hidden topics that the filter of the list hides
  * @param {string} shown.problem what is wrong with the login; empty if nothing is
- * @param {'live' | 'trying' | 'ended'} shown.state of the connection
+ * @param {'live' | 'trying' | 'lost' | 'ended'} shown.state of the connection
  * @param {string} shown.text the same in words
  * @param {string} shown.address of the server
  * @param {string} shown.filter what the page subscribes to

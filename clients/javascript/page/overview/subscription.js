@@ -156,7 +156,7 @@ export class OverviewSubscription {
     const isOpen = client.readyState === client.OPEN && heartbeat_ms > 0;
     const silent_ms = isOpen ? nsToMs(client.serverNow() - client.heard_ns) : 0;
     const isSilent = isOpen && silent_ms > heartbeat_ms * SILENT_PART;
-    if (isSilent) this.#handlers.state('trying', `connected · silent for ${Math.floor(silent_ms / 1000)} s`);
+    if (isSilent) this.#handlers.state('lost', `connected · silent for ${Math.floor(silent_ms / 1000)} s`);
     else if (this.#isSilent) this.#showStatus({ status: 'open' });
     this.#isSilent = isSilent && isOpen;
     return isSilent ? nsToMs(client.heard_ns) : null;
@@ -195,7 +195,7 @@ export class OverviewSubscription {
     const due = performance.now() + delay_ms;
     const countDown = () => {
       const left_s = Math.max(due - performance.now(), 0) / 1000;
-      this.#handlers.state('trying', `not connected: ${why}`, { countdown: `; retry in ${left_s.toFixed(1)} s` });
+      this.#handlers.state('lost', `not connected: ${why}`, { countdown: `; retry in ${left_s.toFixed(1)} s` });
     };
     countDown();
     this.#countdown = setInterval(countDown, COUNTDOWN_MS);

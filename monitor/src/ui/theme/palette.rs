@@ -99,7 +99,7 @@ const LIGHT_SAFE: Theme = Theme {
     down: rgb(0x8f3300),
     warning: rgb(0x836e00),
     bad: rgb(0xb8005c),
-    further: [rgb(0x8a6100), rgb(0x00755a), rgb(0x0b7ea8), rgb(0x44505e)],
+    further: [rgb(0x8a6100), rgb(0x00755a), rgb(0x0b7ea8), rgb(0x2b3440)],
     ..LIGHT
 };
 
