@@ -238,9 +238,15 @@ impl Monitor {
         self.connect();
     }
 
-    /// The part of the window to save, if the user asked for it since the last call.
+    /// The part of the window to save, if the user asked for it since the last call. It stays drawn
+    /// as it is until [`Self::picture_taken`].
     pub fn take_picture(&mut self) -> Option<Picture> {
         self.owner.picture.take()
+    }
+
+    /// The window was read: its panes are drawn as usual again.
+    pub fn picture_taken(&mut self) {
+        self.owner.holds_picture = false;
     }
 
     /// The server to add, show or remove, if the user asked for it since the last call.

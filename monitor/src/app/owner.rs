@@ -17,6 +17,9 @@ pub(super) struct OwnerRequests {
     pub(super) wanted_picture: Option<PictureTarget>,
     /// A part of the window to save, as it was drawn just now.
     pub(super) picture: Option<Picture>,
+    /// Whether the active pane goes on being drawn as a picture: the window is read after one of
+    /// the next repaints, not after the one that asked for it.
+    pub(super) holds_picture: bool,
 }
 
 /// A part of the window to be saved.
@@ -42,6 +45,12 @@ impl OwnerRequests {
     pub(super) fn picture_drawn(&mut self, rect: Option<Rect>) {
         if let (Some(rect), Some(target)) = (rect, self.wanted_picture.take()) {
             self.picture = Some(Picture { rect, target });
+            self.holds_picture = true;
         }
+    }
+
+    /// Whether the active pane is drawn as a picture.
+    pub(super) fn is_picture(&self) -> bool {
+        self.wanted_picture.is_some() || self.holds_picture
     }
 }

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -59,6 +59,8 @@ struct MonitorWindow {
     saver: Option<Saver>,
     saved_at: Instant,
     screenshots: Screenshots,
+    /// Set when the window was read for a picture of a pane.
+    picture_taken: Arc<AtomicBool>,
     pace: RepaintPace,
     /// Repaints so far, whatever server was shown. Those of panes' windows for updates belong to
     /// one of the main window.
@@ -126,6 +128,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             saver: settings_path.map(Saver::start).transpose()?,
             saved_at: Instant::now(),
             screenshots,
+            picture_taken: Arc::default(),
             pace: RepaintPace::default(),
             repaints: Arc::new(AtomicU64::new(0)),
             interval_us: Arc::new(AtomicU64::new(0)),
@@ -228,15 +231,16 @@ impl MonitorWindow {
         };
         for window in windows {
             let (fleet, pane) = (Arc::clone(&self.fleet), window.pane);
-            let repaints = Arc::clone(&self.repaints);
+            let (repaints, taken) = (Arc::clone(&self.repaints), Arc::clone(&self.picture_taken));
             // It is painted later, by itself.
             ctx.show_viewport_deferred(window.id(), window.builder(), move |ui, _| {
                 if ui.input(|input| input.pointer.is_moving()) {
                     repaints.fetch_add(1, Ordering::Relaxed);
                 }
                 let mut fleet = lock(&fleet);
+                note_picture_taken(&mut fleet, &taken);
                 fleet.active_mut().pane_window_ui(ui, pane);
-                save_pane(&mut fleet, ui.ctx());
+                save_pane(&mut fleet, ui.ctx(), &taken);
             });
         }
     }
@@ -261,19 +265,30 @@ fn screens(ctx: &egui::Context, frame: &eframe::Frame) -> Vec<ScreenArea> {
         .collect()
 }
 
+/// Lets panes be drawn as usual again after a window was read for a picture.
+fn note_picture_taken(fleet: &mut Fleet, taken: &AtomicBool) {
+    if taken.swap(false, Ordering::Relaxed) {
+        for (_, monitor) in fleet.monitors() {
+            monitor.picture_taken();
+        }
+    }
+}
+
 /// Saves the picture of a pane if it was drawn just now, in this window.
-fn save_pane(fleet: &mut Fleet, ctx: &egui::Context) {
+fn save_pane(fleet: &mut Fleet, ctx: &egui::Context, taken: &Arc<AtomicBool>) {
     let Some(Picture { rect, target }) = fleet.active_mut().take_picture() else {
         return;
     };
     let pixels_per_point = ctx.pixels_per_point();
     let notices = fleet.active().notices();
-    let clipboard = ctx.clone();
+    let (window, taken) = (ctx.clone(), Arc::clone(taken));
     ctx.request_screenshot(move |picture: Arc<egui::ColorImage>| {
+        taken.store(true, Ordering::Relaxed);
+        window.request_repaint();
         let pane = picture.region(&rect, Some(pixels_per_point));
         let notice = match target {
             PictureTarget::Clipboard => {
-                clipboard.copy_image(pane);
+                window.copy_image(pane);
                 "The picture is in the clipboard".to_owned()
             }
             PictureTarget::File(path) => match screenshots::save(&path, &pane) {
@@ -314,10 +329,11 @@ impl eframe::App for MonitorWindow {
         self.repaints.fetch_add(1, Ordering::Relaxed);
         {
             let mut fleet = lock(&self.fleet);
+            note_picture_taken(&mut fleet, &self.picture_taken);
             fleet.ui(ui);
             let size = ui.ctx().viewport_rect().size();
             fleet.active_mut().set_window_size(size);
-            save_pane(&mut fleet, ui.ctx());
+            save_pane(&mut fleet, ui.ctx(), &self.picture_taken);
         }
         self.show_pane_windows(ui.ctx(), frame);
         self.screenshots.take_due(ui.ctx());

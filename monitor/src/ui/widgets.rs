@@ -69,7 +69,7 @@ pub(super) fn action_if(ui: &mut Ui, theme: &Theme, is_enabled: bool, label: &st
     response
 }
 
-/// Adds a field for a line of text. Its name is for those that cannot see where it stands.
+/// Adds a field for a line of text with its frame. Screen readers tell its name.
 pub(super) fn text_field(
     ui: &mut Ui,
     theme: &Theme,
@@ -80,6 +80,7 @@ pub(super) fn text_field(
     let hint = styled(hint, theme::small(), theme.dim);
     let response = ui.add(field.hint_text(hint).text_color(theme.text));
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, name));
+    field_frame(ui, theme, &response, false);
     response
 }
 
@@ -108,7 +109,7 @@ pub(super) fn paint_key(painter: &Painter, right_center: Pos2, key: &str, theme:
     paint_key_cap(painter, rect, galley, theme);
 }
 
-/// Draws the frame of a text field whose ground is that of its surroundings.
+/// Draws the frame of a text field, whose ground may be that of its surroundings.
 pub(super) fn field_frame(ui: &Ui, theme: &Theme, field: &Response, is_wrong: bool) {
     let line = match (is_wrong, field.has_focus()) {
         (true, _) => theme.bad,

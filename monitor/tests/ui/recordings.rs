@@ -273,7 +273,10 @@ fn a_picture_of_the_active_chart_is_requested() {
     };
     assert!(path.starts_with(folder.path()));
     assert_eq!(path.extension().unwrap(), "png");
-    // With the next repaint everything is as before.
+    // The window is read after one of the next repaints. Then everything is as before.
+    harness.run_steps(3);
+    assert!(!has(&harness, "Auto") && !painted(&harness, "Δ live"));
+    harness.state_mut().monitor.picture_taken();
     harness.run_steps(1);
     assert!(has(&harness, "Auto") && painted(&harness, "Δ live"));
 }

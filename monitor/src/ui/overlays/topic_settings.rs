@@ -176,7 +176,9 @@ impl TopicSettingsPanel {
                 .desired_width(f32::INFINITY)
                 .margin(egui::Margin::symmetric(8, 5));
             let response = text_field(ui, theme, name, hint, edit);
-            field_frame(ui, theme, &response, is_wrong);
+            if is_wrong {
+                field_frame(ui, theme, &response, true);
+            }
             if field == NAME && !std::mem::replace(&mut self.was_focused, true) {
                 response.request_focus();
             }

@@ -13,7 +13,7 @@ use crate::{
         panes::frame,
         scene::Scene,
         theme,
-        widgets::{field_frame, styled, text_field},
+        widgets::{styled, text_field},
     },
 };
 
@@ -90,8 +90,7 @@ pub(in crate::ui::panes) fn show(
         .font(theme::small())
         .desired_width(220.0)
         .margin(egui::Margin::symmetric(8, 4));
-    let response = text_field(ui, theme, "Only lines with", "Only lines with …", field);
-    field_frame(ui, theme, &response, false);
+    text_field(ui, theme, "Only lines with", "Only lines with …", field);
     ui.add_space(4.0);
     done.commands.extend(older(pane, scene));
     let lines = lines::lines(scene.store, &pane.topics, &pane.filter);
