@@ -8,7 +8,7 @@ const MIN_WIDTH_PX = 2;
 /**
  * Gaps in sight, the newest first. A label without space beside a newer one is left out.
  *
- * @param {object[]} gaps `{ from, to, text, lost }`, in ms; `to` is null while the gap lasts
+ * @param {object[]} gaps `{ from, to, text }`, in ms; `to` is null while the gap lasts
  * @param {object} plot from `plotOf`
  */
 export function gapBoxes(gaps, plot, now_s, character_px) {
