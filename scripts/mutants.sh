@@ -23,6 +23,8 @@ CORE_CHECKS=(
     server/core/src/permissions.rs
     server/core/src/sequencer/new_topics.rs
     server/core/src/settings.rs
+    server/core/src/shard/joint.rs
+    server/core/src/shard/joint_limits.rs
     server/core/src/shard/pace.rs
     server/core/src/shard/publish_budget.rs
     server/core/src/shard/publishing.rs
@@ -33,13 +35,27 @@ CORE_CHECKS=(
     server/core/src/wire/frame.rs
 )
 SERVER_CHECKS=(
+    server/src/auth/listed.rs
+    server/src/auth/operators.rs
+    server/src/auth/revoked.rs
+    server/src/auth/seats.rs
+    server/src/auth/secret.rs
+    server/src/auth/signed.rs
+    server/src/auth/tickets.rs
     server/src/net/closing.rs
     server/src/net/descriptors.rs
     server/src/net/gate.rs
+    server/src/net/peer.rs
     server/src/net/permits.rs
+    server/src/net/preamble.rs
+    server/src/net/proxy_protocol/mod.rs
     server/src/net/refusal_log.rs
     'server/src/net/request/*.rs'
     server/src/net/route.rs
+    server/src/net/socket_io/packet.rs
+    server/src/net/socket_io/payload.rs
+    server/src/net/socket_io/request.rs
+    server/src/net/socket_io/sessions.rs
     'server/src/net/ws_reader/*.rs'
     server/src/settings/mod.rs
     server/src/settings/site.rs

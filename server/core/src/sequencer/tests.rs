@@ -3,13 +3,14 @@ use std::time::Duration;
 use smallvec::smallvec;
 use tickcast_protocol::{
     codec,
-    message::{CandleState, Interval},
+    message::{CandleState, Interval, Status},
     value::Value,
 };
 
 use super::*;
 use crate::{
     candles::{CandlesQuestion, Intervals, LongHistorySettings},
+    tape::StatusChange,
     work::Ack,
 };
 
@@ -100,6 +101,7 @@ fn a_publish_that_comes_again_is_answered_as_the_first_time_also_after_a_snapsho
 
     let mut other = Sequencer::new(1);
     other.resume(&sequencer.snapshot(), at(0));
+    assert_eq!(sequencer.snapshot().position(), sequencer.position());
     for sequencer in [&mut sequencer, &mut other] {
         sequencer.push(once(&["a", "a"], 2), at(0));
         sequencer.push(once(&["a"], 4), at(0));
@@ -107,6 +109,40 @@ fn a_publish_that_comes_again_is_answered_as_the_first_time_also_after_a_snapsho
         assert_eq!(results(sequencer), [Ok(2), Ok(4), Ok(5)]);
     }
     assert_eq!(sequencer.snapshot(), other.snapshot());
+}
+
+#[test]
+fn a_strip_that_only_answers_is_no_news_for_a_later_server() {
+    let mut sequencer = Sequencer::new(1);
+    let once = Submission {
+        once: Some(Once {
+            publisher: 7,
+            number: 1,
+        }),
+        ..submission(&[], Some(ACK))
+    };
+    for (what, submission, expected) in [
+        ("an update", submission(&["a"], Some(ACK)), true),
+        ("a refusal", submission(&["b"], Some(ACK)), false),
+        ("a publish that may come again", once.clone(), true),
+        ("a publish that comes again", once, false),
+    ] {
+        sequencer.push(submission, at(0));
+        let strip = sequencer.take_strip().unwrap();
+        assert_eq!(
+            (strip.is_news(), strip.acks().len()),
+            (expected, 1),
+            "{what}"
+        );
+    }
+    let (mut told, mut changed) = (StripBuilder::new(1), StripBuilder::new(1));
+    told.introduce(TopicInfo::new(0, Topic::new("a").unwrap()));
+    changed.change_statuses([StatusChange {
+        topic: 0,
+        status: Status::Stale,
+        since_ns: 5,
+    }]);
+    assert!(told.build().is_news() && changed.build().is_news());
 }
 
 #[test]

@@ -314,6 +314,26 @@ mod tests {
     }
 
     #[test]
+    fn a_speed_is_known_after_a_second_in_which_clients_and_the_tape_have_advanced() {
+        let mut pace = line(1);
+        let mut serve = |uptime, head| {
+            pace.note_advanced(100);
+            pace.served(MILLISECOND, uptime, head);
+            pace.speed
+        };
+        let later = |uptime: Duration| uptime + MEASURED_FOR;
+        let begin = Duration::from_secs(60);
+        assert_eq!(serve(begin, 1_000), None, "nothing was measured before");
+        let (one, two) = (later(begin), later(later(begin)));
+        // 100 positions in a millisecond, while the tape advances by 1,000 in a second.
+        assert_eq!(serve(one, 2_000), Some(100.0));
+        assert_eq!(serve(two - MILLISECOND, 3_000), Some(100.0));
+        assert_eq!(serve(two, 2_000), None, "the tape has not advanced");
+        let idle = later(later(two)) + MILLISECOND;
+        assert_eq!(serve(idle, 9_000), None, "no clients for a while");
+    }
+
+    #[test]
     fn after_a_long_time_only_a_little_is_made_up_for() {
         let mut pace = line(1);
         pace.note_live();

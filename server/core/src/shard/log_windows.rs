@@ -350,6 +350,25 @@ mod tests {
     }
 
     #[test]
+    fn a_read_under_way_counts_as_a_whole_window() {
+        let mut windows = LogWindows::default();
+        let begin = |nth: usize| (nth * WINDOW) as Position + 1;
+        let left = |windows: &LogWindows| LOG_WINDOWS_MAX_BYTES - windows.bytes();
+        let mut nth = 0;
+        while left(&windows) >= 3 * LOG_WINDOW_BYTES {
+            let from = begin(nth);
+            windows.ask(from, key());
+            assert_eq!(windows.next_read(|_, _| true), Some(from));
+            windows.put(from, strips(from, WINDOW, 0), 1);
+            nth += 1;
+        }
+        (0..LOG_READS_MAX).for_each(|more| windows.ask(begin(nth + more), key()));
+        let begun = std::iter::from_fn(|| windows.next_read(|_, _| true)).count();
+        assert_eq!(begun, left(&windows) / LOG_WINDOW_BYTES);
+        assert!(begun < LOG_READS_MAX);
+    }
+
+    #[test]
     fn reads_under_way_are_bounded_and_those_that_are_not_wanted_are_left_out() {
         let mut windows = LogWindows::default();
         for from in 1..=10 {

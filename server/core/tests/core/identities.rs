@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use proptest::{prelude::*, sample::select, test_runner::FileFailurePersistence};
+use proptest::{prelude::*, sample::select};
 use tickcast_core::{
     Now, Refusal,
     audit::{Audit, Fact},
@@ -215,11 +215,6 @@ fn model(role: &[String], token: Option<&[String]>, topic: &str) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
-        ..ProptestConfig::default()
-    })]
-
     #[test]
     fn a_token_narrows_its_role_and_never_widens_it(
         role in prop::collection::vec(role_pattern(), 0..4),
@@ -934,8 +929,7 @@ fn run(ops: &[Op]) {
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: ProptestConfig::default().cases * 8,
-        max_shrink_iters: 20_000,
-        failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
+        max_shrink_iters: ProptestConfig::default().max_shrink_iters.min(20_000),
         ..ProptestConfig::default()
     })]
 

@@ -3,11 +3,12 @@
 
 use std::{collections::BTreeMap, sync::Arc, thread, time::Duration};
 
-use proptest::{prelude::*, test_runner::FileFailurePersistence};
+use proptest::prelude::*;
 use tickcast_core::{
+    Now, Refusal,
     identity::{
         Admitted, Authority, Claims, Identity, Limits, Pattern, Review, Role, Seat, Source,
-        Standing,
+        Standing, Verify,
     },
     permissions::Access,
     settings::CoreSettings,
@@ -17,8 +18,8 @@ use tickcast_protocol::{
     codec::Encoding,
     error::ErrorCode,
     message::{
-        Change, ChannelId, ClientMessage, List, Mode, ServerMessage, Start, Subscribe,
-        SubscribeResult, Unsubscribe,
+        Authenticate, BearerToken, Change, ChannelId, ClientMessage, List, Mode, ServerMessage,
+        Start, Subscribe, SubscribeResult, Unsubscribe,
     },
 };
 
@@ -285,11 +286,6 @@ impl Model {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
-        ..ProptestConfig::default()
-    })]
-
     #[test]
     fn connections_together_have_no_more_subscriptions_than_their_limits_and_no_fewer(
         ops in prop::collection::vec(op(), 1..60),
@@ -300,6 +296,72 @@ proptest! {
         }
         model.finish();
     }
+}
+
+/// Admits each token as one identity.
+#[derive(Debug)]
+struct OneIdentity(Limits, Arc<Totals>);
+
+impl OneIdentity {
+    fn admitted(&self) -> Admitted {
+        Admitted {
+            identity: Arc::new(identity("all", self.0)),
+            seat: Seat::new((), Arc::clone(&self.1)),
+        }
+    }
+}
+
+impl Verify for OneIdentity {
+    fn verify(&self, _token: &str, _now: Now) -> Result<Admitted, Refusal> {
+        Ok(self.admitted())
+    }
+}
+
+#[test]
+fn a_client_that_proves_another_identity_gives_back_what_it_had_of_the_first_one() {
+    let limits = Limits {
+        subscriptions: Some(2),
+        ..Limits::default()
+    };
+    let [first, second] = [0, 1].map(|_| OneIdentity(limits, Arc::default()));
+    let (of_first, of_second) = (first.admitted(), second.admitted());
+    let mut bench = Bench::new(CoreSettings::default()).with_verify(second);
+    let now = bench.now();
+    let connect = |bench: &mut Bench, admitted| {
+        let standing = Some(Standing::known(admitted, now));
+        let client = bench.connect_with(|shard, pipe| {
+            shard.connect_as(pipe, Encoding::Json, Access::READER, standing, now)
+        });
+        client.pipe.take_bytes();
+        client
+    };
+    let client = connect(&mut bench, of_first);
+    let other = connect(&mut bench, first.admitted());
+    let of_the_second = connect(&mut bench, of_second);
+    let accepted = |bench: &mut Bench, client: &Client, filters: &[usize]| {
+        bench.ask(client, subscribe(filters));
+        let results = client
+            .messages()
+            .into_iter()
+            .find_map(|message| match message {
+                ServerMessage::Subscribed(subscribed) => Some(subscribed.results),
+                _ => None,
+            });
+        let is_accepted =
+            |result: &&SubscribeResult| matches!(result, SubscribeResult::Accepted(_));
+        results.unwrap().iter().filter(is_accepted).count()
+    };
+    assert_eq!(accepted(&mut bench, &client, &[0, 1]), 2);
+    assert_eq!(accepted(&mut bench, &other, &[2]), 0);
+    let token = BearerToken::new("any");
+    bench.ask(
+        &client,
+        ClientMessage::Authenticate(Authenticate { id: 7, token }),
+    );
+    client.pipe.take_bytes();
+    // The client keeps its subscriptions, which now count for the second identity.
+    assert_eq!(accepted(&mut bench, &other, &[0, 1, 2]), 2);
+    assert_eq!(accepted(&mut bench, &of_the_second, &[0]), 0);
 }
 
 #[test]

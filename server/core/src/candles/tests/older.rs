@@ -266,6 +266,14 @@ fn memory_that_has_everything_that_was_asked_for_needs_no_log() {
         };
         assert_eq!(older(&mut some, question), expected, "{from}");
     }
+    // A question for no interval: by its limit, or by its times.
+    assert!(!older(&mut some, question(Interval::Second, 0)));
+    let nothing = CandlesQuestion {
+        from_ns: Some(START + 50 * SECOND),
+        before_ns: Some(START + 50 * SECOND),
+        ..question(Interval::Second, 1_000)
+    };
+    assert!(!older(&mut some, nothing));
 }
 
 #[test]
