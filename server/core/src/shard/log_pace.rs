@@ -318,7 +318,7 @@ mod tests {
         let mut pace = line(1);
         let mut serve = |uptime, head| {
             pace.note_advanced(100);
-            pace.served(MILLISECOND, uptime, head);
+            pace.served(MILLISECOND, None, uptime, head);
             pace.speed
         };
         let later = |uptime: Duration| uptime + MEASURED_FOR;
