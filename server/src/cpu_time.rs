@@ -37,8 +37,8 @@ impl IdleTime {
         }
     }
 
-    /// How long the thread has had nothing to do up to an uptime, if it began at uptime zero. It may
-    /// be a tenth of a second old. `None` if the system does not tell it.
+    /// How long the thread has had nothing to do up to an uptime, if it began at uptime zero. It
+    /// may be a tenth of a second old. `None` if the system does not tell it.
     pub(crate) fn until(&self, uptime: Duration) -> Option<Duration> {
         if let Some((when, idle)) = self.looked_up.get()
             && uptime.saturating_sub(when) < LOOK_UP_EVERY
@@ -58,8 +58,8 @@ impl IdleTime {
     }
 }
 
-/// The time in which a thread ran or waited for a core. `None` if the kernel does not count it: then
-/// all numbers are zero.
+/// The time in which a thread ran or waited for a core. `None` if the kernel does not count it:
+/// then all numbers are zero.
 fn busy(text: &str) -> Option<Duration> {
     let mut numbers = text.split_ascii_whitespace().map(str::parse::<u64>);
     let (ran_ns, waited_ns) = (numbers.next()?.ok()?, numbers.next()?.ok()?);

@@ -6,9 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Others have the core for at most this long in all while one question is answered. Where they need
-/// all of it, as at 100,000 updates/s, a client would otherwise get updates more slowly than they
-/// come, and would never be live again.
+/// Others have the core for at most this long in all while one question is answered. Where they
+/// need all of it, as at 100,000 updates/s, a client would otherwise get updates more slowly than
+/// they come, and would never be live again.
 const GIVE_WAY_MAX: Duration = Duration::from_millis(10);
 
 /// Offers the core between two parts of the work. A thread that works on may keep it for

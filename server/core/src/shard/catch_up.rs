@@ -131,8 +131,8 @@ impl<S: Socket> Shard<S> {
 
     /// Lets the connections that come back from the log rest, after one of them was served at `now`
     /// for a time: live ones come first. `idle` is the time in which the shard's thread had nothing
-    /// to do since it began, if that is known. Returns whether [`catch_up`](Self::catch_up) has more
-    /// work that can be done now.
+    /// to do since it began, if that is known. Returns whether [`catch_up`](Self::catch_up) has
+    /// more work that can be done now.
     pub fn rest_log(&mut self, elapsed: Duration, idle: Option<Duration>, now: Now) -> bool {
         self.log_pace
             .served(elapsed, idle, now.uptime, self.tape.head());

@@ -16,16 +16,16 @@ use super::keys::ConnectionKey;
 /// others' latency grows by a tenth.
 const IDLE_PARTS: f64 = 11.0;
 
-/// What live updates weigh against one client where it is not known how idle the shard is: alone the
-/// client has a twenty-fourth of the time.
+/// What live updates weigh against one client where it is not known how idle the shard is: alone
+/// the client has a twenty-fourth of the time.
 const USUAL_WEIGHT: f64 = 23.0;
 
 /// The greatest weight of live updates: a client has a two hundredth of the time of a shard that is
 /// always busy, until it is known how fast it has to be.
 const WEIGHT_MAX: f64 = 199.0;
 
-/// A client advances this many times as fast as the tape at the least, if the shard has the time. So
-/// it is live after as long as it was away, however busy the shard is.
+/// A client advances this many times as fast as the tape at the least, if the shard has the time.
+/// So it is live after as long as it was away, however busy the shard is.
 const SPEED_MIN: f64 = 2.0;
 
 /// Time after which it is measured anew how fast clients advance, and how idle the shard is.

@@ -144,6 +144,8 @@ fn what_the_tape_has_dropped_of_all_subscriptions_is_asked_of_a_log() {
     };
     assert!(until > 500 && until < 1_000, "{until}");
     assert_eq!(bench.shard.kept(&[every(until)]), Kept::Whole);
+    assert_eq!(bench.shard.kept(&[every(1_000)]), Kept::Whole);
+    assert_eq!(bench.shard.kept(&[every(1_001)]), Kept::Nothing);
     let last = Kept::BeyondTape { from: until, until };
     assert_eq!(bench.shard.kept(&[every(until - 1)]), last);
 

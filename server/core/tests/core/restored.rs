@@ -7,14 +7,14 @@ use tickcast_core::{
     restored::{Collector, Restored, RestoredTopic},
     sequencer::liveness::RESTORED_SILENCE_MAX,
     settings::CoreSettings,
-    tape::Strip,
+    tape::{Strip, StripBuilder},
     work::{Ack, Asked, HistoryAnswer, HistoryQuestion, NewUpdate, Submission, TopicFacts},
 };
 use tickcast_protocol::{
     codec::{self, Encoding},
     message::{
         Batch, ClientMessage, EndedEpoch, Epoch, FilterRequest, Gap, Mode, Position, Quality,
-        Resume, ServerMessage, Status, Subscribe, SubscribeResult,
+        Resume, ServerMessage, Status, Subscribe, SubscribeResult, Update,
     },
     topic::Topic,
     value::Value,
@@ -415,4 +415,55 @@ fn the_tape_keeps_as_much_as_fits_and_nothing_before_a_hole() {
     assert_eq!(gaps[0].lost, Some(gaps[0].to - 2));
     let last = batches.last().and_then(|batch| batch.updates.last());
     assert_eq!(last.map(|update| update.position), Some(20));
+}
+
+#[test]
+fn a_collector_keeps_the_newest_strips_that_its_bound_has_room_for() {
+    let mut written = StripBuilder::new(1);
+    for position in 1..=40 {
+        written.push(&Update {
+            topic: 0,
+            position,
+            seq: position,
+            source_time_ns: None,
+            ingest_time_ns: 5,
+            quality: match position % 4 {
+                0 => Quality::Historical,
+                _ => Quality::Live,
+            },
+            value: Value::Text("x".repeat(8_000)),
+        });
+    }
+    let written = written.build();
+    let collected = |max_bytes: usize| {
+        let mut collector = Collector::new(max_bytes);
+        for update in written.updates() {
+            let head = codec::decode_update_head_bincode(update.bincode).unwrap();
+            collector.push(&head, update.bincode);
+        }
+        collector.finish(Vec::new(), 41, Vec::new()).strips
+    };
+    let all = collected(usize::MAX);
+    let costs: Vec<_> = all.iter().map(|strip| strip.cost_bytes()).collect();
+    assert!(costs.len() > 3, "{costs:?}");
+    let historical = |strip: &Strip| {
+        let indices = 0..strip.len();
+        let historical = indices.filter(|index| strip.is_historical(*index));
+        historical
+            .map(|index| strip.get(index).position)
+            .collect::<Vec<_>>()
+    };
+    let marked: Vec<_> = all.iter().flat_map(|strip| historical(strip)).collect();
+    assert_eq!(marked, (4..=40).step_by(4).collect::<Vec<_>>());
+    for kept in 1..costs.len() {
+        let enough: usize = costs.iter().rev().take(kept).sum();
+        for (max_bytes, expected) in [(enough, kept), (enough - 1, kept.max(2) - 1)] {
+            let strips = collected(max_bytes);
+            let firsts = strips.iter().map(|strip| strip.first());
+            let newest = all[all.len() - expected..]
+                .iter()
+                .map(|strip| strip.first());
+            assert!(firsts.eq(newest), "{kept} {max_bytes}");
+        }
+    }
 }

@@ -39,9 +39,10 @@ const INDEX_TIMEOUT: Duration = Duration::from_secs(5);
 /// parts of 256 KiB a page of candles had a third of the intervals.
 const PART_BYTES: u64 = 1024 * 1024;
 
-/// The niceness of the thread. Where it shares a full core with a shard and those that bring updates,
-/// it has a tenth of the time: clients that follow come before those that are hours behind. With a
-/// niceness of 10 it has a thirtieth, and at 100,000 updates/s clients that are behind come no nearer.
+/// The niceness of the thread. Where it shares a full core with a shard and those that bring
+/// updates, it has a tenth of the time: clients that follow come before those that are hours
+/// behind. With a niceness of 10 it has a thirtieth, and at 100,000 updates/s clients that are
+/// behind come no nearer.
 const NICENESS: i32 = 5;
 
 /// One line of an answer about the past.
