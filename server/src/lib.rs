@@ -20,12 +20,13 @@
 //! | [`log`] | writes the program's log, without ever holding a task up |
 //!
 //! `server` starts the threads of these rooms and ends them in order; `beginning` knows what a
-//! server begins with: nothing, a log, or a cluster; `again` starts it again. `entrances` binds
-//! the listeners, `passed` takes sockets that a service manager has bound, and `start_error` says
-//! why a server does not start. `settings` holds the settings in the form in which the rooms use
-//! them, and `clock` reads the system's clocks. `accounts` counts what several connections do
-//! together, and `hang_up` knows the errors of a connection that the other side has ended.
-//! `testing` exports what the tests, benches and fuzz targets need of the rooms.
+//! server begins with: nothing, a log, or a cluster; `again` starts it again. `entrances` binds the
+//! listeners, `passed` takes sockets that a service manager has bound, and `start_error` says why a
+//! server does not start. `settings` holds the settings in the form in which the rooms use them,
+//! `clock` reads the system's clocks, and `cpu_time` tells what threads do with the time.
+//! `accounts` counts what several connections do together, and `hang_up` knows the errors of a
+//! connection that the other side has ended. `testing` exports what the tests, benches and fuzz
+//! targets need of the rooms.
 //!
 //! The crate `tickcast-core` decides what each client is sent, and when. It has no sockets and no
 //! clock, so the rooms here make no such decision.

@@ -371,7 +371,7 @@ fn the_title_of_a_narrow_pane_takes_the_room_of_buttons_that_are_not_seen() {
         let pane = harness.get_by_label(&format!("Pane {TEMPERATURE}")).rect();
         let shown = texts(harness, pane).into_iter();
         let (buttons, title): (Vec<_>, Vec<_>) =
-            shown.partition(|(text, _)| ["×", "View"].contains(&&**text));
+            shown.partition(|(text, _)| ["×", "View", "↗"].contains(&&**text));
         let left = buttons.iter().map(|(_, rect)| rect.left());
         let right = title.iter().map(|(_, rect)| rect.right());
         (left.fold(f32::MAX, f32::min), right.fold(0.0, f32::max))

@@ -136,8 +136,13 @@ impl Reading {
                 Ok(_) | Err(_) => break,
             }
         }
-        self.bytes += open.len_bytes() - before;
-        self.found.next = self.found.next.max(open.next());
+        if open.next() > self.found.next {
+            self.bytes += open.len_bytes() - before;
+            self.found.next = open.next();
+        } else if !follows {
+            // What was asked for cannot be decoded.
+            self.open = None;
+        }
     }
 
     /// Ends the last strip. What follows begins at a position.

@@ -72,7 +72,14 @@ fn an_update_that_cannot_be_decoded_ends_a_strip_and_is_missing() {
         }
         log.write(&[Arc::new(builder.build())], 9).unwrap();
     }
-    let found = Reader::open(disk).unwrap().strips(1, usize::MAX).unwrap();
+    let mut reader = Reader::open(disk).unwrap();
+    // From within the strip, at the update and after it.
+    for (from, missing) in [(5, vec![(5, 6)]), (6, vec![])] {
+        let found = reader.strips(from, usize::MAX).unwrap();
+        let firsts: Vec<_> = found.strips.iter().map(Strip::first).collect();
+        assert_eq!((firsts, found.missing), (vec![6], missing), "{from}");
+    }
+    let found = reader.strips(1, usize::MAX).unwrap();
     let ranges: Vec<_> = found
         .strips
         .iter()
