@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { get } from 'node:http';
 import { test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import WebSocket from 'ws';
 
 import { Client } from '../index.js';
@@ -169,24 +170,29 @@ onPage('the chart moves, and the time without a server is hatched', { flags: SIM
   const picture = () => page.evaluate(() => document.querySelector('#charts canvas').toDataURL());
   const before = await picture();
   await page.waitForFunction((known) => document.querySelector('#charts canvas').toDataURL() !== known, before, PATIENCE);
-  await restart(() => state(page, /^not connected: /));
+  await restart(async () => {
+    await state(page, /^not connected: /);
+    // A shorter time would be a few pixels wide.
+    await pause(2_000);
+  });
   await state(page, /^connected/);
   // Only the hatching has this colour: 45 % of the colour for losses over the background.
-  await page.waitForFunction(() => {
+  await page.waitForFunction((axis_px) => {
     const canvas = document.querySelector('#charts canvas');
+    const plot_px = canvas.width - axis_px * devicePixelRatio;
     const color = (name) => {
       const value = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
       return [1, 3, 5].map((at) => parseInt(value.slice(at, at + 2), 16));
     };
     const [background, bad] = [color('--background'), color('--bad')];
-    const { data } = canvas.getContext('2d').getImageData(0, 40, Math.floor(canvas.width * 0.8), Math.floor(canvas.height * 0.7));
+    const { data } = canvas.getContext('2d').getImageData(0, 40, Math.floor(plot_px), Math.floor(canvas.height * 0.7));
     let hatched = 0;
     for (let at = 0; at < data.length; at += 4) {
       const part = [0, 1, 2].map((part) => (data[at + part] - background[part]) / (bad[part] - background[part]));
       if (part.every((share) => share > 0.3 && share < 0.6)) hatched += 1;
     }
     return hatched > 200;
-  }, undefined, PATIENCE);
+  }, AXIS_PX, { timeout: 2 * TIMEOUT_MS });
 });
 
 /** A point of the plot close to the newest value, in pixels of the page. */
