@@ -192,7 +192,7 @@ onPage('the chart moves, and the time without a server is hatched', { flags: SIM
       if (part.every((share) => share > 0.3 && share < 0.6)) hatched += 1;
     }
     return hatched > 200;
-  }, AXIS_PX, { timeout: 2 * TIMEOUT_MS });
+  }, AXIS_PX, { timeout: TIMEOUT_MS });
 });
 
 /** A point of the plot close to the newest value, in pixels of the page. */
