@@ -218,7 +218,7 @@ impl MonitorWindow {
         }
     }
 
-    /// Opens the windows of panes, and closes those whose pane was put back.
+    /// Opens the windows of panes. Closes the window of a pane that was put back.
     fn show_pane_windows(&self, ctx: &egui::Context, frame: &eframe::Frame) {
         let windows = {
             let mut fleet = lock(&self.fleet);

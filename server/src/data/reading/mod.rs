@@ -5,8 +5,9 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use tickcast_core::{
     candles::Excerpt,
     shard::{LOG_WINDOW_BYTES, LogBegin, LogPart},
+    tape::Strip,
 };
-use tickcast_log::{Entry, Folder, Limits, Order, Question, Reader, Strips};
+use tickcast_log::{Entry, Folder, Limits, Order, Question, Reader};
 use tickcast_protocol::{
     message::{Position, TimeNs},
     topic::Topic,
@@ -297,29 +298,20 @@ impl ReadingThread {
     fn window(&mut self, from: Position, until: Position) -> Result<LogPart, String> {
         let begin = cpu_time::of_this_thread();
         // What was written last is looked up only if it is needed: it is much with each part.
-        let found = match &mut self.reader {
-            Some(reader) if from < reader.end() => reader.strips(from, LOG_WINDOW_BYTES),
-            _ => Ok(Strips::default()),
+        let mut strips = match &mut self.reader {
+            Some(reader) if from < reader.end() => usable(reader, from, until)?,
+            _ => Vec::new(),
         };
-        let mut found = found.map_err(failed)?;
-        let reader = match &mut self.reader {
-            Some(reader) if !found.strips.is_empty() => reader,
-            _ => {
-                let reader = self.reader()?;
-                found = reader.strips(from, LOG_WINDOW_BYTES).map_err(failed)?;
-                reader
+        let mut goes_on = None;
+        if strips.is_empty() {
+            let reader = self.reader()?;
+            strips = usable(reader, from, until)?;
+            if strips.is_empty() {
+                let found = reader.begin_between(from, until, BEGIN_MAX_TOPICS);
+                goes_on = found.map_err(failed)?;
             }
-        };
-        let hole = found.missing.first().map_or(Position::MAX, |hole| hole.0);
-        let end = hole.min(until.saturating_add(1));
-        let strips = found.strips.into_iter();
-        let usable = strips.take_while(|strip| strip.first() < end);
-        let strips: Vec<_> = usable.map(Arc::new).collect();
-        let goes_on = match strips.is_empty() {
-            true => reader.begin_between(from, until, BEGIN_MAX_TOPICS),
-            false => Ok(None),
-        };
-        let goes_on = goes_on.map_err(failed)?.map(|begin| LogBegin {
+        }
+        let goes_on = goes_on.map(|begin| LogBegin {
             position: begin.first,
             seqs: begin.seqs,
         });
@@ -393,6 +385,20 @@ impl ReadingThread {
             first: reader.first(),
         })
     }
+}
+
+/// About [`LOG_WINDOW_BYTES`] of strips, up to the first hole, of which none begins after `until`.
+fn usable(
+    reader: &mut Reader<Folder>,
+    from: Position,
+    until: Position,
+) -> Result<Vec<Arc<Strip>>, String> {
+    let found = reader.strips(from, LOG_WINDOW_BYTES).map_err(failed)?;
+    let hole = found.missing.first().map_or(Position::MAX, |hole| hole.0);
+    let end = hole.min(until.saturating_add(1));
+    let strips = found.strips.into_iter();
+    let usable = strips.take_while(|strip| strip.first() < end);
+    Ok(usable.map(Arc::new).collect())
 }
 
 fn failed(error: tickcast_log::OpenError) -> String {
