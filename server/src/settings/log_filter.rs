@@ -2,7 +2,11 @@
 //! The library takes an unknown level for the name of a module, and an unknown module for one that
 //! never logs. Then there would be no line at all.
 
+use std::collections::BTreeSet;
+
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+
+use super::field::nearest;
 
 /// The modules that log. A module above them stands for all below it.
 const MODULES: &[&str] = &[
@@ -102,10 +106,29 @@ fn check(directive: &str) -> Result<(), String> {
     match module.is_empty() && !rest.is_empty() || is_known(module) {
         true => Ok(()),
         false => Err(format!(
-            "{directive:?}: {module:?} is not a module that logs: expected {}",
-            MODULES.join(", ")
+            "{directive:?}: {module:?} is not a module that logs{}",
+            instead(module)
         )),
     }
+}
+
+/// What to write instead of a module that does not log: the one that it resembles, or the parts of
+/// the server.
+fn instead(module: &str) -> String {
+    let names = MODULES.iter().flat_map(|name| {
+        let above = name.match_indices("::").map(|(at, _)| &name[..at]);
+        above.chain([*name])
+    });
+    let names: BTreeSet<&str> = names.collect();
+    if let Some(meant) = nearest(names.iter().copied(), module) {
+        return format!("; did you mean {meant}?");
+    }
+    let parts = names.iter().filter(|name| name.matches("::").count() == 1);
+    let parts: Vec<&str> = parts.copied().collect();
+    format!(
+        ": expected tickcast_server for all of them, or {}",
+        parts.join(", ")
+    )
 }
 
 fn is_known(module: &str) -> bool {

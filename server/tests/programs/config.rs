@@ -741,21 +741,26 @@ fn a_log_filter_that_would_log_nothing_is_refused_with_what_is_valid() {
         "\"tickcast_server::feed=\": \"\" is not a level",
         &LEVELS,
     );
-    let modules = ["tickcast_server::net::routes"];
-    for module in [
-        "tickcast_server::fed",
-        "tickcast_server::feed::mqt",
-        "tickcast_serve",
-        "tickcast-server",
-        "hyper",
+    for (module, wanted) in [
+        (
+            "tickcast_server::fed",
+            "; did you mean tickcast_server::feed?",
+        ),
+        (
+            "tickcast_server::feed::mqt",
+            "; did you mean tickcast_server::feed::mqtt?",
+        ),
+        ("tickcast_serve", "; did you mean tickcast_server?"),
+        ("tickcast-server", "; did you mean tickcast_server?"),
+        ("hyper", "tickcast_server::net, "),
         // Its connection is not used, and what is used of it does not log.
-        "rumqttc",
-        "a=b",
-        "",
+        ("rumqttc", "tickcast_server::net, "),
+        ("a=b", "tickcast_server::net, "),
+        ("", "tickcast_server::net, "),
     ] {
         let filter = format!("info,{module}=debug");
         let part = format!("\"{module}=debug\": {module:?} is not a module that logs");
-        check(&filter, &part, &modules);
+        check(&filter, &part, &[wanted]);
     }
     check("[batch]=debug", "\"[batch]=debug\" names a span", &[]);
 }
