@@ -44,6 +44,12 @@ fn problem(bytes: &[u8], error: &serde_json::Error) -> Problem {
     }
     let at = offset(bytes, error.line(), error.column());
     let from = bytes.get(at..).unwrap_or_default();
+    if error.to_string().starts_with("number out of range") {
+        let (at, number) = number_at(bytes, at);
+        let number = super::problem::shown_text(number);
+        let reason = format!("the number {number} at byte {at} is too large for 64 bits");
+        return Problem::malformed(reason);
+    }
     let opened = bytes[..at].iter().filter(is_open).count();
     if opened >= LEVELS_MAX - 1 && from.first().is_some_and(|byte| is_open(&byte)) {
         let reason = format!("the message has {LEVELS_MAX} or more levels of lists and objects");
@@ -59,6 +65,19 @@ fn problem(bytes: &[u8], error: &serde_json::Error) -> Problem {
     Problem::malformed(format!(
         "the message is not JSON from byte {at} on, near {near}{hint}"
     ))
+}
+
+/// Where the number around a byte begins, and its text.
+fn number_at(bytes: &[u8], at: usize) -> (usize, &str) {
+    let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
+    let before = bytes[..at].iter().rev().take_while(|byte| is_part(byte));
+    let begin = at - before.count();
+    let len = bytes[begin..]
+        .iter()
+        .take_while(|byte| is_part(byte))
+        .count();
+    let text = std::str::from_utf8(&bytes[begin..begin + len]).unwrap_or_default();
+    (begin, text)
 }
 
 /// Whether a name begins at a byte, or just before it.

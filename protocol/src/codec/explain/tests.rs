@@ -232,6 +232,16 @@ fn a_text_that_is_not_json_is_answered_with_the_place_and_the_id_before_or_after
         Some(7),
         "the message is not JSON from byte 61 on, near \"NaN}}],\\\"id\\\":7}\"; write NaN in quotes",
     );
+    for text in [
+        r#"{"type":"publish","updates":[{"topic":"a","value":{"reading":-1e999}}],"id":7}"#,
+        r#"{"type":"publish","updates":[{"topic":"a","value":{"reading":-1e999 }}],"id":7}"#,
+    ] {
+        explain(
+            text,
+            Some(7),
+            "the number \"-1e999\" at byte 61 is too large for 64 bits",
+        );
+    }
     let deep = format!(r#"{{"type":"list","id":7,"x":{}"#, "[".repeat(200));
     let levels = "the message has 128 or more levels of lists and objects";
     explain(&deep, Some(7), levels);
