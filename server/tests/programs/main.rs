@@ -10,8 +10,6 @@ mod candles;
 mod cluster;
 mod cluster_orders;
 mod config;
-mod config_errors;
-mod config_file;
 mod data;
 mod data_catch_up;
 mod data_kills;

@@ -3,29 +3,20 @@
 use std::{ffi::OsString, fs};
 
 use proptest::prelude::*;
-use tickcast_server::config::{self, Command};
+use tickcast_server::config;
+
+use super::case;
 
 /// What a program with these flags and variables, and a file with this text, reports.
 fn problems(flags: &[&str], variables: &[(&str, &str)], file: Option<&str>) -> Vec<String> {
-    let folder = tempfile::tempdir().unwrap();
-    let mut args: Vec<OsString> = vec!["tickcast-server".into()];
-    args.extend(flags.iter().map(OsString::from));
+    let mut given = case().flags(flags);
+    for (name, value) in variables {
+        given = given.env(name, value);
+    }
     if let Some(text) = file {
-        let path = folder.path().join("tickcast.toml");
-        fs::write(&path, text).unwrap();
-        args.extend(["--config".into(), path.into()]);
+        given = given.file(text);
     }
-    let variables = variables
-        .iter()
-        .map(|(name, value)| (name.into(), value.into()));
-    match config::load(args, variables) {
-        Err(error) => {
-            let folder = format!("{}/", folder.path().display());
-            let problems = error.problems.iter();
-            problems.map(|line| line.replace(&folder, "")).collect()
-        }
-        Ok(_) => Vec::new(),
-    }
+    given.found()
 }
 
 #[track_caller]
@@ -34,10 +25,7 @@ fn check_file(text: &str, expected: &[&str]) {
 }
 
 fn help() -> String {
-    match config::load(["tickcast-server", "--help"].map(OsString::from), []) {
-        Ok(Command::Print(help)) => help,
-        other => panic!("{other:?}"),
-    }
+    case().flags(&["--help"]).print()
 }
 
 /// All flags with a value, from `--help`.
@@ -181,19 +169,9 @@ fn flags_of_other_programs_are_answered_with_ours() {
 #[test]
 fn names_and_all_addresses_can_be_listened_on_and_brokers_need_no_scheme() {
     let listen = |text: &str| {
-        let args = [
-            "tickcast-server",
-            "--listen",
-            text,
-            "--feed",
-            "mqtt",
-            "--mqtt-url",
-            "h:1884",
-        ];
-        match config::load(args.map(OsString::from), []) {
-            Ok(Command::Run(settings)) => settings.server.listen.to_string(),
-            other => panic!("{other:?}"),
-        }
+        let broker = ["--feed", "mqtt", "--mqtt-url", "h:1884"];
+        let given = case().flags(&["--listen", text]).flags(&broker);
+        given.settings().server.listen.to_string()
     };
     assert_eq!(listen("localhost:7400"), "localhost:7400");
     assert_eq!(listen("unix:/run/t.sock"), "unix:/run/t.sock");
@@ -210,47 +188,26 @@ fn names_and_all_addresses_can_be_listened_on_and_brokers_need_no_scheme() {
 
 #[test]
 fn an_empty_variable_is_an_empty_list() {
-    let args = || ["tickcast-server", "--check"].map(OsString::from);
-    let variables = [
-        ("TICKCAST_SUBSCRIBE_ALLOW", ""),
-        ("TICKCAST_PUBLISH_ALLOW", ""),
-    ];
-    let variables = variables.map(|(name, value)| (name.into(), value.into()));
-    match config::load(args(), variables) {
-        Ok(Command::Print(text)) => {
-            assert!(
-                text.contains("\n  let clients subscribe to nothing\n"),
-                "{text}"
-            );
-            assert!(
-                text.contains("\n  let clients publish to nothing\n"),
-                "{text}"
-            );
-        }
-        other => panic!("{other:?}"),
+    let text = case()
+        .flags(&["--check"])
+        .env("TICKCAST_SUBSCRIBE_ALLOW", "")
+        .env("TICKCAST_PUBLISH_ALLOW", "")
+        .print();
+    for line in [
+        "\n  let clients subscribe to nothing\n",
+        "\n  let clients publish to nothing\n",
+    ] {
+        assert!(text.contains(line), "{text}");
     }
 }
 
 #[test]
 fn check_tells_what_the_server_will_do() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("tickcast.toml");
-    fs::write(
-        &path,
-        "listen = \":7400\"\nadmin = \"localhost:7401\"\nshards = 3\npublish_allow = [\"lab/#\", \"b\"]\n\
-         [[feed]]\nkind = \"mqtt\"\nname = \"plant\"\nurl = \"mqtt://me:geheim@h\"\nfilter = \"plant/#\"\n\
-         [[decode]]\nfilter = \"a\"\nformat = \"text\"\n",
-    )
-    .unwrap();
-    let args = [
-        "tickcast-server".into(),
-        "--check".into(),
-        "--config".into(),
-        path.into(),
-    ];
-    let Ok(Command::Print(text)) = config::load(args, []) else {
-        panic!("the settings are right");
-    };
+    let file = "listen = \":7400\"\nadmin = \"localhost:7401\"\nshards = 3\n\
+                publish_allow = [\"lab/#\", \"b\"]\n[[feed]]\nkind = \"mqtt\"\nname = \"plant\"\n\
+                url = \"mqtt://me:geheim@h\"\nfilter = \"plant/#\"\n\
+                [[decode]]\nfilter = \"a\"\nformat = \"text\"\n";
+    let text = case().file(file).flags(&["--check"]).print();
     let expected = "The settings are right. The server will\n  \
         listen on 0.0.0.0:7400 (shards: 3)\n  \
         answer operators on 127.0.0.1:7401\n  \

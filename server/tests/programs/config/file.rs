@@ -1,42 +1,21 @@
 //! `tickcast-server config`: the file with all settings.
 
-use std::{ffi::OsString, fs};
+use std::fs;
 
-use tickcast_server::config::{self, Command, Settings};
+use tickcast_server::config::Settings;
 use tickcast_server_testkit::{Program, command};
+
+use super::case;
 
 /// Above it are the settings of the server, below it the tables.
 const TABLES: &str = "# --- Tables ---";
 
-fn load(args: &[&str]) -> Result<Command, config::ConfigError> {
-    let program = std::iter::once("tickcast-server");
-    config::load(program.chain(args.iter().copied()).map(OsString::from), [])
-}
-
 fn printed() -> String {
-    match load(&["config"]) {
-        Ok(Command::Print(text)) => text,
-        other => panic!("{other:?}"),
-    }
-}
-
-/// The settings of a file.
-#[track_caller]
-fn settings(text: &str) -> Settings {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("server.toml");
-    fs::write(&path, text).unwrap();
-    match load(&["--config", path.to_str().unwrap()]) {
-        Ok(Command::Run(settings)) => *settings,
-        other => panic!("{other:?}\n{text}"),
-    }
+    case().flags(&["config"]).print()
 }
 
 fn defaults() -> Settings {
-    match load(&[]) {
-        Ok(Command::Run(settings)) => *settings,
-        other => panic!("{other:?}"),
-    }
+    case().settings()
 }
 
 /// Whether a line becomes a setting, or the heading of a table, without its `#`.
@@ -56,7 +35,7 @@ fn without_marks(text: &str) -> String {
 
 #[test]
 fn the_file_as_it_is_printed_sets_nothing() {
-    assert_eq!(settings(&printed()), defaults());
+    assert_eq!(case().file(&printed()).settings(), defaults());
     for line in printed().lines() {
         assert!(line.is_empty() || line.starts_with('#'), "{line}");
         assert!(sets(line) || line.chars().count() <= 100, "{line}");
@@ -69,7 +48,7 @@ fn with_every_setting_of_the_server_the_settings_are_the_defaults() {
     let (server, _) = text.split_once(TABLES).unwrap();
     let set = server.lines().filter(|line| sets(line)).count();
     assert!(set > 40, "{set}");
-    assert_eq!(settings(&without_marks(server)), defaults());
+    assert_eq!(case().file(&without_marks(server)).settings(), defaults());
 }
 
 #[test]
@@ -86,9 +65,10 @@ fn each_example_of_a_table_is_accepted() {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("quotes.csv");
             fs::write(&path, "time,bid,ask\n1610064000000,1,2\n").unwrap();
-            settings(&text.replace("quotes.csv", path.to_str().unwrap()));
+            let text = text.replace("quotes.csv", path.to_str().unwrap());
+            case().file(&text).settings();
         } else {
-            let loaded = settings(&text);
+            let loaded = case().file(&text).settings();
             assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
             assert_ne!((name, loaded), ("", defaults()));
         }
@@ -111,9 +91,7 @@ fn each_example_of_a_table_is_accepted() {
 
 /// The names of all flags of the help that set something, as keys.
 fn keys_of_help() -> Vec<String> {
-    let Ok(Command::Print(help)) = load(&["--help"]) else {
-        panic!("help is a text");
-    };
+    let help = case().flags(&["--help"]).print();
     let joined = help.split_whitespace().collect::<Vec<_>>().join(" ");
     let variables = joined.split("[env: TICKCAST_").skip(1);
     let names = variables.map(|rest| rest.split(']').next().unwrap().to_owned());
@@ -137,12 +115,10 @@ fn every_setting_is_there_with_its_variable() {
 
 #[test]
 fn the_command_takes_nothing_more_and_explains_itself() {
-    let problem = load(&["config", "more"]).unwrap_err().problems.join(" ");
+    let problem = case().flags(&["config", "more"]).problems().join(" ");
     assert!(problem.contains("unexpected argument 'more'"), "{problem}");
-    match load(&["config", "--help"]) {
-        Ok(Command::Print(text)) => assert!(text.contains("Prints a file"), "{text}"),
-        other => panic!("{other:?}"),
-    }
+    let text = case().flags(&["config", "--help"]).print();
+    assert!(text.contains("Prints a file"), "{text}");
 }
 
 #[tokio::test]
