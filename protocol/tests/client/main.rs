@@ -5,4 +5,6 @@
 mod connection;
 mod examples;
 mod reconnecting;
+mod requests;
+mod scene;
 mod server;

@@ -8,4 +8,5 @@ mod dependencies;
 mod document;
 mod golden;
 mod properties;
+mod random_messages;
 mod second_implementation;
