@@ -55,3 +55,18 @@ fn begin(hash: &Hash) -> [u8; 8] {
     begin.copy_from_slice(&hash[..8]);
     begin
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_compared_with_those_alone_whose_hashes_begin_the_same() {
+        let mut listed = Listed::default();
+        for (count, token) in (1..).zip(["tct_a", "tct_b", "tct_c"]) {
+            let claims = Claims::anonymous("reader".into());
+            assert!(listed.add(token.into(), hash(token), claims));
+            assert_eq!((listed.len(), listed.by_hash.len()), (count, count));
+        }
+    }
+}

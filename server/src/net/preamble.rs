@@ -51,6 +51,13 @@ mod tests {
     }
 
     #[test]
+    fn a_client_with_too_many_connections_is_told_its_address_and_the_limit() {
+        let peer = Peer::tcp("203.0.113.7:40000".parse().unwrap());
+        let expected = "too many connections from 203.0.113.7 (limit 64): ";
+        assert!(too_many(peer, 64).starts_with(expected));
+    }
+
+    #[test]
     fn tls_and_a_proxy_header_are_known_where_http_is_expected() {
         assert!(unexpected(&[0x16, 3, 1]).unwrap().contains("speaks TLS"));
         let header = [&proxy_protocol::SIGNATURE[..], &[0x21]].concat();

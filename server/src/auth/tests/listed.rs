@@ -7,7 +7,7 @@ use tickcast_core::identity::{Denied, Review, Revoked};
 use crate::auth::{secret::make_token, state::State};
 
 /// The token and the table that `--make-token` prints.
-fn made(subject: &str, role: &str) -> (String, String) {
+pub(super) fn made(subject: &str, role: &str) -> (String, String) {
     let text = make_token(subject, role);
     let (token, table) = text.split_once("\n\n").unwrap();
     (token.to_owned(), table.to_owned())
@@ -99,6 +99,51 @@ fn everything_that_is_wrong_with_the_file_is_told_at_once() {
         problems[0].contains("unknown field `rolls`"),
         "{problems:?}"
     );
+}
+
+#[test]
+fn a_hash_has_64_digits_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, table) = made("alice", "reader");
+    let (front, hash) = table.split_once("sha256 = \"").unwrap();
+    let (hash, _) = hash.split_once('"').unwrap();
+    let load = |hash: &str| {
+        load(
+            folder.path(),
+            &format!("{ROLES}{front}sha256 = \"{hash}\"\n"),
+        )
+    };
+    load(hash).unwrap();
+    for wrong in [
+        &hash[1..],
+        &format!("{hash}0"),
+        &format!("{hash}-"),
+        &format!("-{}", &hash[1..]),
+    ] {
+        let problems = load(wrong).unwrap_err().concat();
+        assert!(problems.contains("64 hexadecimal digits"), "{problems}");
+    }
+}
+
+#[test]
+fn an_id_or_a_hash_that_is_there_twice_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, table) = made("alice", "reader");
+    let (_, other) = made("bob", "reader");
+    let renamed = |table: &str, id: &str| {
+        let (front, rest) = table.split_once("id = \"").unwrap();
+        let (_, rest) = rest.split_once('"').unwrap();
+        format!("{front}id = \"{id}\"{rest}")
+    };
+    let load = |second: &str| {
+        let first = renamed(&table, "first");
+        load(folder.path(), &format!("{ROLES}{first}{second}"))
+    };
+    load(&renamed(&other, "second")).unwrap();
+    for twice in [renamed(&other, "first"), renamed(&table, "second")] {
+        let problems = load(&twice).unwrap_err().concat();
+        assert!(problems.contains("is there twice"), "{problems}");
+    }
 }
 
 #[test]

@@ -2,5 +2,6 @@
 //! one is not.
 
 mod listed;
+mod shared;
 mod signed;
 mod tickets;

@@ -16,6 +16,7 @@ use ring::{
 use rustls::pki_types::{PrivateKeyDer, pem::PemObject};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tickcast_core::identity::{Denied, Review};
 
 use crate::{auth::state::State, clock::wall_ns};
 
@@ -72,6 +73,14 @@ impl Keys {
         fs::write(&path, text).unwrap();
         let state = State::load(&path).unwrap();
         Self { folder, state }
+    }
+
+    /// The state of the file with other text in place of some.
+    fn state_with(&self, old: &str, new: &str) -> State {
+        let path = self.folder.path().join("identities.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(old), "{text}");
+        State::parse(&text.replace(old, new), &path).unwrap()
     }
 
     fn sign(&self, algorithm: &str, signed: &[u8]) -> Vec<u8> {
@@ -256,6 +265,32 @@ fn a_token_that_has_expired_is_too_early_or_for_others_is_refused() {
         let token = keys.token(&header("EdDSA"), &claims, "EdDSA");
         keys.refused(&token, expected);
     }
+}
+
+#[test]
+fn a_token_bounds_the_rate_and_ends_when_its_leeway_is_over() {
+    let keys = Keys::new();
+    let state = keys.state_with("[jwt]\n", "[jwt]\nleeway_s = 30\n");
+    let end_s = now_s() - 1;
+    let claims = with(claims(), "max_rate_hz", json!(2.5));
+    let claims = with(claims, "exp", json!(end_s));
+    let token = keys.token(&header("EdDSA"), &claims, "EdDSA");
+    keys.refused(&token, "has expired");
+    let claims = state.claims(&token).unwrap();
+    assert_eq!(claims.narrowing.limits.max_rate_hz, Some(2.5));
+    assert_eq!(claims.expires_ns, Some((end_s + 30) * 1_000_000_000));
+}
+
+#[test]
+fn an_identity_ends_with_the_key_of_its_token() {
+    let keys = Keys::new();
+    let token = keys.token(&header("EdDSA"), &claims(), "EdDSA");
+    let now = wall_ns();
+    let claims = keys.state.claims(&token).unwrap();
+    let identity = keys.state.authority.admit(claims, now).unwrap();
+    assert_eq!(keys.state.review(&identity, now), Review::Keep);
+    let others = keys.state_with("k-EdDSA", "k-new");
+    assert_eq!(others.review(&identity, now), Review::End(Denied::Revoked));
 }
 
 #[test]

@@ -61,3 +61,18 @@ fn one_subject_leaves_room_for_others_and_gets_tickets_again_later() {
     );
     tickets.issue(identity("bob"), later + TICKET_LIFE).unwrap();
 }
+
+#[test]
+fn a_subject_gets_one_more_for_each_ticket_that_is_over() {
+    let mut tickets = Tickets::default();
+    let (first, later) = (Duration::ZERO, Duration::from_secs(10));
+    let mut issue = |now| tickets.issue(identity("alice"), now).map(|_| ());
+    assert_eq!(issue(first), Ok(()));
+    for _ in 1..100 {
+        assert_eq!(issue(later), Ok(()));
+    }
+    // The first one is over, and the others are not.
+    let now = first + TICKET_LIFE;
+    assert_eq!(issue(now), Ok(()));
+    assert_eq!(issue(now), Err(TicketError::OfSubject));
+}

@@ -88,10 +88,8 @@ pub enum HeaderError {
 pub fn parse(bytes: &[u8]) -> Result<Parsed, HeaderError> {
     let known = bytes.len().min(SIGNATURE.len());
     if bytes[..known] != SIGNATURE[..known] {
-        let known = bytes.len().min(VERSION_1.len());
         // A part of "PROXY " may still become the beginning of something else.
-        let is_version_1 = known == VERSION_1.len() && bytes.starts_with(VERSION_1);
-        return Err(match is_version_1 {
+        return Err(match bytes.starts_with(VERSION_1) {
             true => HeaderError::VersionOne,
             false => HeaderError::Missing,
         });

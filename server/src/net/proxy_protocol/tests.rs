@@ -92,6 +92,8 @@ fn what_is_no_header_is_refused_at_its_first_byte() {
     assert_eq!(parse(b"G"), Err(HeaderError::Missing));
     assert_eq!(parse(b"\r\n\r\nG"), Err(HeaderError::Missing));
     assert_eq!(parse(&[0x16, 3, 1]), Err(HeaderError::Missing));
+    assert_eq!(parse(b"GET / HTTP/1.1"), Err(HeaderError::Missing));
+    assert_eq!(parse(b"PROXY"), Err(HeaderError::Missing));
     assert_eq!(parse(b"PROXY TCP4 "), Err(HeaderError::VersionOne));
     for (bytes, error) in [
         (header(2, 0x11, &[0; 12]), HeaderError::Command(2)),
@@ -135,6 +137,27 @@ fn the_checksum_is_that_of_rfc_3720() {
     assert_eq!(crc32c(&[0; 32], 32), 0x8a91_36aa);
     assert_eq!(crc32c(&[0xff; 32], 32), 0x62a8_ab43);
     assert_eq!(crc32c(&ascending, 32), 0x46dd_794e);
+}
+
+#[test]
+fn a_checksum_is_of_what_comes_before_and_after_it() {
+    let client = "203.0.113.7:40000".parse().unwrap();
+    let mut extensions = vec![TYPE_CRC32C, 0, 4, 0xbf, 0xba, 0x79, 0xc6, 4, 0, 12];
+    extensions.extend(b"twelve bytes");
+    let bytes = of_client(client, &extensions);
+    assert_eq!(complete(&bytes), Ok(Header::Client(client)));
+    // A byte of the address, one of the checksum, and the last one.
+    for at in [FIXED_BYTES, FIXED_BYTES + 15, bytes.len() - 1] {
+        let mut other = bytes.clone();
+        other[at] ^= 1;
+        assert_eq!(parse(&other), Err(HeaderError::Checksum), "{at}");
+    }
+}
+
+#[test]
+fn a_header_of_the_greatest_length_is_read() {
+    let longest = header(0, 0, &[0; REST_MAX_BYTES]);
+    assert_eq!(complete(&longest), Ok(Header::Local));
 }
 
 proptest! {

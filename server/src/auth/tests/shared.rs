@@ -1,0 +1,145 @@
+//! What all threads share: the commands of roles, revocations that outlive the server, and the
+//! connections of an identity.
+
+use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+
+use tempfile::TempDir;
+use tickcast_core::{
+    Now,
+    identity::{Revoked, Verify},
+};
+use tickcast_protocol::error::ErrorCode;
+
+use super::listed::made;
+use crate::{
+    auth::{Auth, OperatorError, Verifier, read_revocations},
+    clock::Clock,
+};
+
+const NOW: Now = Now {
+    uptime: Duration::from_secs(7),
+    wall_ns: 0,
+};
+
+/// The files of a server that knows alice.
+struct Files {
+    folder: TempDir,
+    token: String,
+    text: String,
+}
+
+impl Files {
+    /// Alice has a role with these members.
+    fn new(role: &str) -> Self {
+        let (token, table) = made("alice", "own");
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            token,
+            text: format!("[roles.own]\n{role}\n{table}"),
+        }
+    }
+
+    fn load(&self) -> Result<Arc<Auth>, Vec<String>> {
+        let path = self.path("identities.toml");
+        fs::write(&path, &self.text).unwrap();
+        Auth::load(path, Duration::from_secs(5), Clock::start())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn revocations(&self) -> PathBuf {
+        self.path("identities.toml.revoked")
+    }
+
+    /// What becomes of alice's token, at a server that starts now.
+    fn admitted(&self) -> Result<(), ErrorCode> {
+        let verifier = Verifier(self.load().unwrap());
+        let admitted = verifier.verify(&self.token, NOW);
+        admitted.map(|_| ()).map_err(|refusal| refusal.code)
+    }
+}
+
+#[test]
+fn a_role_has_the_commands_that_are_listed_and_no_others() {
+    let files = Files::new("commands = [\"who\", \"kick\"]");
+    let auth = files.load().unwrap();
+    let may = |command| auth.operator(Some(&files.token), false, command, NOW);
+    for command in ["who", "kick"] {
+        assert_eq!(may(command), Ok(Some("alice".into())));
+    }
+    let forbidden = |has: &str| {
+        let reason = "the role \"own\" does not have the command \"reload\"; it has: ";
+        Err(OperatorError::Forbidden(format!("{reason}{has}")))
+    };
+    assert_eq!(may("reload"), forbidden("kick, who"));
+    let files = Files::new("");
+    let auth = files.load().unwrap();
+    let refused = auth.operator(Some(&files.token), true, "reload", NOW);
+    assert_eq!(refused, forbidden("none"));
+}
+
+#[test]
+fn a_command_that_does_not_exist_is_told_with_those_that_do() {
+    let problems = Files::new("commands = [\"who\", \"reboot\"]").load();
+    let problems = problems.unwrap_err().concat();
+    let expected = "there is no command \"reboot\": use who, kick, revoke, restore, reload, log";
+    assert!(problems.ends_with(expected), "{problems}");
+}
+
+#[test]
+fn what_is_revoked_stays_revoked_after_a_restart_until_it_is_lifted() {
+    let files = Files::new("");
+    assert_eq!(files.admitted(), Ok(()));
+    let auth = files.load().unwrap();
+    let (alice, token) = (
+        Revoked::Subject("alice".into()),
+        Revoked::Token("t-1".into()),
+    );
+    assert_eq!(auth.revoke(alice.clone()), Ok(true));
+    assert_eq!(auth.revoke(token.clone()), Ok(true));
+    assert_eq!(auth.revoke(token), Ok(false));
+    assert_eq!(files.admitted(), Err(ErrorCode::TokenRefused));
+    let written = fs::read_to_string(files.revocations()).unwrap();
+    assert_eq!(written, "{\"subject\":\"alice\"}\n{\"token\":\"t-1\"}\n");
+    assert_eq!(read_revocations(&files.revocations()), Ok((2, written)));
+    assert_eq!(auth.lift(&alice), Ok(true));
+    assert_eq!(files.admitted(), Ok(()));
+}
+
+#[test]
+fn revocations_that_cannot_be_read_or_written_are_told() {
+    let files = Files::new("");
+    let auth = files.load().unwrap();
+    // A folder in the place of the file.
+    fs::create_dir(files.revocations()).unwrap();
+    let problems = files.load().unwrap_err().concat();
+    assert!(
+        problems.contains("cannot read the revocations in "),
+        "{problems}"
+    );
+    let problem = auth.revoke(Revoked::Subject("alice".into())).unwrap_err();
+    assert!(
+        problem.starts_with("cannot write the revocations to "),
+        "{problem}"
+    );
+    assert_eq!(
+        read_revocations(&files.path("none")),
+        Ok((0, String::new()))
+    );
+}
+
+#[test]
+fn an_identity_has_as_many_connections_as_its_role_allows() {
+    let files = Files::new("connections = 2");
+    let verifier = Verifier(files.load().unwrap());
+    let verify = || verifier.verify(&files.token, NOW);
+    let first = verify().unwrap();
+    let _second = verify().unwrap();
+    let refused = verify().unwrap_err();
+    assert_eq!(refused.code, ErrorCode::TooManyConnections);
+    assert!(refused.reason.contains("(limit 2)"), "{}", refused.reason);
+    drop(first);
+    verify().unwrap();
+}
