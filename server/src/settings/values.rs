@@ -194,6 +194,7 @@ mod tests {
         let check = |text: &str, expected: usize| {
             assert_eq!(size(0..=usize::MAX)(text), Ok(expected), "{text}");
         };
+        check("3GiB", 3_221_225_472);
         check("64MiB", 64 << 20);
         check("1 KiB", 1024);
         check("10kB", 10_000);

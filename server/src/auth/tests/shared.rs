@@ -131,6 +131,23 @@ fn revocations_that_cannot_be_read_or_written_are_told() {
 }
 
 #[test]
+fn files_that_are_too_long_are_not_read() {
+    let mut files = Files::new("");
+    files.text += "[jwt]\naudience = \"tickcast\"\njwks = \"keys.json\"\n";
+    for (path, max_bytes) in [
+        (files.revocations(), 67_108_864),
+        (files.path("keys.json"), 1_048_576),
+    ] {
+        // Without a content, which takes no place on the disk.
+        let file = fs::File::create(path).unwrap();
+        file.set_len(max_bytes + 1).unwrap();
+        let problems = files.load().unwrap_err().concat();
+        let expected = format!("it has more than {max_bytes} bytes");
+        assert!(problems.contains(&expected), "{problems}");
+    }
+}
+
+#[test]
 fn an_identity_has_as_many_connections_as_its_role_allows() {
     let files = Files::new("connections = 2");
     let verifier = Verifier(files.load().unwrap());
