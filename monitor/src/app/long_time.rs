@@ -36,6 +36,12 @@ impl Monitor {
         })
     }
 
+    /// The pages of history that were requested and not answered yet.
+    pub fn histories_asked(&self) -> Vec<(RequestId, Topic)> {
+        let asked = self.line.requests.histories_asked();
+        asked.map(|(id, topic)| (id, topic.clone())).collect()
+    }
+
     /// The pages of long history that were requested and not answered yet.
     pub fn candles_asked(&self) -> Vec<(RequestId, Topic, Interval)> {
         let asked = self.line.requests.candles_asked();

@@ -210,6 +210,11 @@ impl Requests {
         self.histories.remove(&id)
     }
 
+    /// The pages of history that were requested and not answered yet.
+    pub(crate) fn histories_asked(&self) -> impl Iterator<Item = (RequestId, &Topic)> {
+        self.histories.iter().map(|(id, topic)| (*id, topic))
+    }
+
     /// Requests a page of a topic's long history. Returns whether it did: not too many are asked
     /// for at a time, and a chart that had to wait asks again with its next repaint.
     pub(crate) fn ask_candles(&mut self, topic: &Topic, question: Question) -> bool {

@@ -21,9 +21,9 @@ const SENSOR: &str = "plant/line-1/temperature";
 pub(super) struct PastServer {
     /// Keeps the handle working; it is never connected.
     _client: Client,
-    past: BTreeMap<&'static str, Vec<(i64, f64)>>,
+    pub(super) past: BTreeMap<&'static str, Vec<(i64, f64)>>,
     /// When updates of the market were missing.
-    outage: (i64, i64),
+    pub(super) outage: (i64, i64),
     /// When it began: of an interval that began before, it lacks updates.
     began_ns: i64,
     pub(super) answers: usize,
@@ -33,7 +33,7 @@ pub(super) struct PastServer {
 const PAGE: usize = 200;
 
 impl PastServer {
-    fn new() -> (Self, ClientHandle) {
+    pub(super) fn new() -> (Self, ClientHandle) {
         let options = ConnectOptions::new("ws://127.0.0.1:9/ws", Encoding::Bincode);
         let (client, handle) = Client::new(ClientOptions::new(options));
         let server = Self {
@@ -143,10 +143,12 @@ impl PastServer {
 
     /// Answers what was asked for with the newest page, as if there were nothing before it.
     pub(super) fn serve_newest(&mut self, harness: &mut Harness<'_, Bench>) {
-        let now_ns = harness.state().script.now_ns;
+        let script = &harness.state().script;
+        let (now_ns, position) = (script.now_ns, script.position());
         for (id, topic, interval) in harness.state().monitor.candles_asked() {
             let mut page = self.answer(topic.as_str(), interval, now_ns, i64::MAX);
             page.id = id;
+            page.position = position;
             page.more = false;
             self.answers += 1;
             let script = &harness.state().script;
@@ -156,7 +158,7 @@ impl PastServer {
     }
 
     /// Answers what was asked for. It sends the newest page that is not known yet.
-    fn serve(&mut self, harness: &mut Harness<'_, Bench>) {
+    pub(super) fn serve(&mut self, harness: &mut Harness<'_, Bench>) {
         let (now_ns, position) = {
             let script = &harness.state().script;
             (script.now_ns, script.position())
@@ -341,7 +343,7 @@ fn an_outage_is_hatched_in_the_candles_of_the_server() {
     harness.get_by_label("1 m").click();
     harness.run_steps(2);
     server.serve(&mut harness);
-    assert!(painted(&harness, "incomplete"));
+    assert!(painted(&harness, "source away"));
     let states = bars(&harness, MINUTE);
     let incomplete = states
         .iter()
@@ -350,7 +352,7 @@ fn an_outage_is_hatched_in_the_candles_of_the_server() {
 }
 
 /// Number of hatching lines within an area.
-fn hatching(harness: &Harness<'_, Bench>, area: egui::Rect) -> usize {
+pub(super) fn hatching(harness: &Harness<'_, Bench>, area: egui::Rect) -> usize {
     let shapes = harness.output().shapes.iter();
     let lines = shapes.filter(|clipped| match &clipped.shape {
         egui::Shape::LineSegment { points, .. } => {

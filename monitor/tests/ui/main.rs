@@ -13,6 +13,7 @@ mod login;
 mod long_time;
 mod looks;
 mod names;
+mod outages;
 mod payloads;
 mod recordings;
 mod series;

@@ -2,6 +2,8 @@
 
 use tickcast_protocol::message::{CandleState, TimeNs};
 
+use crate::data::long_history::outages;
+
 /// Whether all updates of an interval are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Known {
@@ -49,26 +51,33 @@ impl From<CandleState> for Known {
     }
 }
 
-/// The stretches of time in which updates are missing, by neighbouring intervals: of each its
-/// start, its end and what is known of it. Between two of them that lack some, updates are missing
-/// too.
-pub(crate) fn incomplete_times(
-    intervals: impl Iterator<Item = (TimeNs, TimeNs, Known)>,
-) -> Vec<(TimeNs, TimeNs)> {
-    let mut times: Vec<(TimeNs, TimeNs)> = Vec::new();
-    // The end of the interval before, if it lacks updates.
-    let mut partial_to_ns = None;
-    for (start_ns, end_ns, known) in intervals {
-        if known == Known::Incomplete {
-            let from_ns = partial_to_ns.unwrap_or(start_ns);
-            match times.last_mut() {
-                Some(last) if last.1 == from_ns => last.1 = end_ns,
-                _ => times.push((from_ns, end_ns)),
+/// Stretches of time in which updates are missing, each list ascending.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct MissingTimes {
+    /// Intervals that lack updates; neighbours are one stretch.
+    pub(crate) incomplete: Vec<(TimeNs, TimeNs)>,
+    /// Between them, when the source was away.
+    pub(crate) away: Vec<(TimeNs, TimeNs)>,
+}
+
+impl MissingTimes {
+    /// Those that intervals tell of, ascending: of each its start, its end and what is known of it.
+    pub(crate) fn of(intervals: impl Iterator<Item = (TimeNs, TimeNs, Known)> + Clone) -> Self {
+        let away = outages(
+            intervals
+                .clone()
+                .map(|(start_ns, end_ns, known)| (start_ns, end_ns, known.is_partial())),
+        );
+        let mut incomplete: Vec<(TimeNs, TimeNs)> = Vec::new();
+        for (start_ns, end_ns, known) in intervals {
+            match incomplete.last_mut() {
+                _ if known != Known::Incomplete => {}
+                Some(last) if last.1 == start_ns => last.1 = end_ns,
+                _ => incomplete.push((start_ns, end_ns)),
             }
         }
-        partial_to_ns = known.is_partial().then_some(end_ns);
+        Self { incomplete, away }
     }
-    times
 }
 
 #[cfg(test)]
@@ -79,22 +88,28 @@ mod tests {
     };
 
     #[test]
-    fn neighbours_that_are_incomplete_are_one_stretch() {
+    fn neighbours_that_are_incomplete_are_one_stretch_and_others_are_an_outage_apart() {
         let intervals = [
             (0, 1, Incomplete),
             (1, 2, Complete),
             (2, 3, Incomplete),
+            (3, 4, Incomplete),
             (7, 8, Incomplete),
             (8, 9, Open),
         ];
-        assert_eq!(incomplete_times(intervals.into_iter()), [(0, 1), (2, 8)]);
+        let missing = MissingTimes::of(intervals.into_iter());
+        assert_eq!(missing.incomplete, [(0, 1), (2, 4), (7, 8)]);
+        assert_eq!(missing.away, [(4, 7)]);
     }
 
     #[test]
     fn nothing_is_missing_where_all_begins_but_after_it_may_be() {
         let beginning = [(0, 1, Begins), (1, 2, Complete)];
-        assert_eq!(incomplete_times(beginning.into_iter()), []);
+        let missing = MissingTimes::of(beginning.into_iter());
+        assert_eq!(missing, MissingTimes::default());
         let outage = [(0, 1, Begins), (5, 6, Incomplete), (6, 7, Complete)];
-        assert_eq!(incomplete_times(outage.into_iter()), [(1, 6)]);
+        let missing = MissingTimes::of(outage.into_iter());
+        assert_eq!(missing.incomplete, [(5, 6)]);
+        assert_eq!(missing.away, [(1, 5)]);
     }
 }

@@ -5,7 +5,7 @@ use tickcast_protocol::message::{Interval, TimeNs};
 
 use super::{
     basis::ShownAs,
-    known::{Known, incomplete_times},
+    known::{Known, MissingTimes},
     value_range::union_of,
     window::ChartWindow,
 };
@@ -21,6 +21,9 @@ const ROW_MIN_PIXELS: i64 = 2;
 /// Rows of a second that would take more pixels than this are only of use where the updates
 /// themselves cannot be had.
 const ROW_MAX_PIXELS: i64 = 8;
+
+/// An interval in which an outage is looked for has about this many updates or more.
+const OUTAGE_MIN_UPDATES: i64 = 2;
 
 /// The values of an interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,8 +51,8 @@ pub(crate) struct ChartRow {
 pub(crate) struct ChartRows {
     /// The rows.
     pub(crate) rows: Vec<ChartRow>,
-    /// Stretches of time in which updates are missing.
-    pub(crate) incomplete: Vec<(TimeNs, TimeNs)>,
+    /// When updates are missing.
+    pub(crate) missing: MissingTimes,
     /// The length of the newest rows.
     pub(crate) interval_ns: i64,
 }
@@ -60,6 +63,17 @@ pub(crate) type WantedRows = (Interval, (TimeNs, TimeNs));
 /// The interval of the rows of a window.
 pub(crate) fn interval_of(window: &ChartWindow) -> Interval {
     row_interval(window.column_ns().saturating_mul(ROW_MIN_PIXELS))
+}
+
+/// What is wanted to learn when the source of the samples in a window was away: intervals that are
+/// so long that most of them have an update. In shorter ones an outage would often touch none.
+pub(crate) fn outages_wanted(series: &SampleSeries, window: &ChartWindow) -> Option<WantedRows> {
+    let (from, to) = window.range(series);
+    let steps = to.checked_sub(from + 1).filter(|&steps| steps > 0)?;
+    let distance_ns = (series.time(to - 1) - series.time(from)) / steps as i64;
+    let least_ns = distance_ns.saturating_mul(OUTAGE_MIN_UPDATES);
+    let interval = interval_of(window).max(row_interval(least_ns));
+    Some((interval, (window.start_ns, window.end_ns)))
 }
 
 /// Whether rows are of use although the updates themselves may still come.
@@ -117,10 +131,10 @@ fn rows(
         first.known = first.known.of_first();
     }
     let states = rows.iter().map(|row| (row.start_ns, row.end_ns, row.known));
-    let incomplete = incomplete_times(states);
+    let missing = MissingTimes::of(states);
     let rows = ChartRows {
         rows,
-        incomplete,
+        missing,
         interval_ns,
     };
     (rows, wanted)

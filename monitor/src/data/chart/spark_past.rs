@@ -45,9 +45,10 @@ impl SparkPast {
 
 /// When the samples begin between which no connection was lost.
 fn held_from_ns(series: &SampleSeries) -> Option<TimeNs> {
-    // "Not a number" is a value like others.
+    // "Not a number" is a value like others, and where the source was away the server has no more.
+    let is_held = |cause| matches!(cause, GapCause::NotANumber | GapCause::SourceAway);
     let mut gaps = series.gaps().rev();
-    let newest = gaps.find(|gap| gap.cause != GapCause::NotANumber);
+    let newest = gaps.find(|gap| !is_held(gap.cause));
     newest.map(|gap| gap.to_ns).or(series.first_time())
 }
 

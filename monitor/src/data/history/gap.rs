@@ -15,6 +15,8 @@ pub enum GapCause {
     Restart,
     /// The server was restarted and has lost updates that are shown before the gap.
     Truncated,
+    /// The server says that updates may be missing: its source was away, or the server itself.
+    SourceAway,
     /// The source sent something that is not a number.
     NotANumber,
 }

@@ -138,6 +138,30 @@ impl SampleSeries {
         });
     }
 
+    /// Marks that updates are missing before a sample that is held, unless that is known. The series
+    /// has another number then, because what was made of it is no longer right.
+    pub(crate) fn insert_gap(&mut self, before: u64, cause: GapCause) {
+        let at = self.gaps.partition_point(|gap| gap.before < before);
+        let is_known = self.gaps.get(at).is_some_and(|gap| gap.before == before);
+        if is_known || before <= self.start || before >= self.end() {
+            return;
+        }
+        let gap = SeriesGap {
+            before,
+            from_ns: self.time(before - 1),
+            to_ns: self.time(before),
+            lost: None,
+            cause,
+        };
+        self.gaps.insert(at, gap);
+        if self.gaps.len() > GAPS_MAX
+            && let Some(oldest) = self.gaps.pop_front()
+        {
+            self.hide_before(oldest.before);
+        }
+        self.id = SeriesId::next();
+    }
+
     /// Appends the samples `from..to` of another series, with the gaps before each but the first.
     pub(crate) fn extend_from(&mut self, other: &Self, from: u64, to: u64) {
         let first = other.gaps.partition_point(|gap| gap.before <= from);
@@ -405,5 +429,49 @@ impl SampleSeries {
             .sum();
         let columns = self.times.bytes() + lanes + self.extras.bytes();
         columns + self.gaps.capacity() * size_of::<SeriesGap>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_that_is_learned_of_later_is_kept_in_order_and_within_the_bound() {
+        let mut series = SampleSeries::new(SeriesKind::Reading);
+        for at in 0..10 {
+            series.append(at * 10, [at as f64, 0.0]);
+        }
+        series.mark_gap(Some(7), GapCause::Lost);
+        series.append(100, [10.0, 0.0]);
+        let id = series.id();
+        for before in [0, 10, 11, 12] {
+            series.insert_gap(before, GapCause::SourceAway);
+        }
+        assert_eq!(
+            series.id(),
+            id,
+            "there is none before the first, and one at the last"
+        );
+        for before in [7, 3, 7] {
+            series.insert_gap(before, GapCause::SourceAway);
+        }
+        assert_ne!(series.id(), id, "what was made of it is made anew");
+        let gaps = series.gaps().map(|gap| (gap.from_ns, gap.to_ns, gap.lost));
+        let gaps: Vec<_> = gaps.collect();
+        assert_eq!(gaps, [(20, 30, None), (60, 70, None), (90, 100, Some(7))]);
+
+        for at in 0..=GAPS_MAX as i64 {
+            series.append(200 + at, [0.0, 0.0]);
+        }
+        for before in (11..).take(GAPS_MAX) {
+            series.insert_gap(before, GapCause::SourceAway);
+        }
+        assert_eq!(series.gaps().len(), GAPS_MAX);
+        assert_eq!(
+            series.start(),
+            10,
+            "a line across a forgotten gap would be wrong"
+        );
     }
 }

@@ -9,6 +9,7 @@
 //! The files in reading order:
 //!
 //! * `bar`: what is known of the updates of one interval
+//! * `outages`: when the source was away
 //! * `coverage`: which stretches of time are known
 //! * `track`: the intervals of one topic and length
 //! * `update_log`: updates that came while an answer is under way
@@ -20,6 +21,7 @@ mod bar;
 mod coverage;
 mod folding;
 mod levels;
+mod outages;
 mod topic;
 mod track;
 mod update_log;
@@ -31,6 +33,7 @@ pub use self::bar::{BarSum, LongBar};
 pub(crate) use self::{
     folding::folded,
     levels::{next_level, row_interval, source_of},
+    outages::outages,
     topic::{LongAvailability, TopicLongHistory},
     track::{LongTrack, PAGE_INTERVALS, Page, Question, SETTLED_NS},
 };

@@ -7,6 +7,7 @@ use tickcast_protocol::message::{CandleState, Interval, Position, TimeNs};
 use super::{
     bar::LongBar,
     coverage::Coverage,
+    outages::outages,
     update_log::{LoggedUpdate, UpdateLog},
 };
 use crate::data::time::SECOND;
@@ -57,6 +58,8 @@ pub(crate) struct LongTrack {
     /// Ascending. All but the newest one are covered.
     bars: VecDeque<LongBar>,
     coverage: Coverage,
+    /// When the source was away.
+    outages: Vec<(TimeNs, TimeNs)>,
     /// All updates up to this position are counted, and later ones are added; `None` while the
     /// newest intervals are not known.
     joined: Option<Position>,
@@ -78,6 +81,7 @@ impl LongTrack {
             interval,
             bars: VecDeque::new(),
             coverage: Coverage::default(),
+            outages: Vec::new(),
             joined: None,
             question: None,
             is_doubted: false,
@@ -222,6 +226,11 @@ impl LongTrack {
             self.join_rest_until_ns = now_ns.saturating_add(REST_NS);
         }
         self.bound();
+        // Only an answer tells of them.
+        self.outages = outages(self.bars.iter().map(|bar| {
+            let end_ns = bar.start_ns.saturating_add(nanos);
+            (bar.start_ns, end_ns, bar.state == CandleState::Incomplete)
+        }));
     }
 
     /// Another epoch began: the server may have started with nothing, or with what it kept on disk.
@@ -313,6 +322,7 @@ impl LongTrack {
     fn forget(&mut self) {
         self.bars.clear();
         self.coverage = Coverage::default();
+        self.outages.clear();
         self.joined = None;
         self.earlier_ns = None;
     }
@@ -355,6 +365,11 @@ impl LongTrack {
         let first = self.bars.partition_point(|bar| bar.start_ns < from_ns);
         let after = self.bars.partition_point(|bar| bar.start_ns < to_ns);
         self.bars.range(first..after.max(first))
+    }
+
+    /// The times in which its source was away, ascending.
+    pub(crate) fn outages(&self) -> &[(TimeNs, TimeNs)] {
+        &self.outages
     }
 
     /// Whether all updates between two times are counted, up to the newest one.

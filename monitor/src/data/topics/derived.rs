@@ -42,37 +42,29 @@ impl Store {
         name: &Topic,
         change: impl FnOnce(&mut SampleSeries),
     ) {
-        self.change_series(name, |series| {
+        self.change_derived(name, |series| {
             change(series.get_or_insert_with(|| SampleSeries::new(SeriesKind::Reading)));
         });
     }
 
     /// Replaces the history of a computed topic.
     pub(crate) fn set_derived_series(&mut self, name: &Topic, fresh: SampleSeries) {
-        self.change_series(name, |series| *series = Some(fresh));
+        self.change_derived(name, |series| *series = Some(fresh));
     }
 
     /// Forgets a computed topic.
     pub(crate) fn forget_derived(&mut self, name: &Topic) {
-        self.change_series(name, |series| *series = None);
+        self.change_derived(name, |series| *series = None);
         if let Some(topic) = self.topic_mut(name) {
             topic.forget_values();
         }
         self.unlist(name);
     }
 
-    /// Changes the history of a topic.
-    fn change_series(&mut self, name: &Topic, change: impl FnOnce(&mut Option<SampleSeries>)) {
-        let Some(key) = self.key_or_new(name) else {
-            return;
-        };
-        let series = &mut self.topics[key].series;
-        let before = series.as_ref().map_or(0, SampleSeries::bytes);
-        change(series);
-        let after = series.as_ref().map_or(0, SampleSeries::bytes);
-        self.bytes = self.bytes - before + after;
-        if self.bytes > self.memory_limit {
-            self.evict();
+    /// Changes the history of a computed topic.
+    fn change_derived(&mut self, name: &Topic, change: impl FnOnce(&mut Option<SampleSeries>)) {
+        if let Some(key) = self.key_or_new(name) {
+            self.change_series(key, |topic| change(&mut topic.series));
         }
     }
 

@@ -7,7 +7,7 @@ use tickcast_protocol::{
 
 use super::{keys::TopicKey, store::Store, topic_state::MonitoredTopic};
 use crate::data::{
-    history::{SampleSeries, SeriesKind},
+    history::{GapCause, SampleSeries, SeriesKind},
     long_history::{BarSum, LongBar, Page, Question, TopicLongHistory},
 };
 
@@ -30,6 +30,21 @@ impl MonitoredTopic {
         self.every_after = Some(position);
         if let Some(long) = self.long_mut() {
             long.every_from(position);
+        }
+    }
+
+    /// Marks gaps between samples where the intervals of this length say that the source was away.
+    fn mark_outages(&mut self, interval: Interval) {
+        let watched = self.watched.as_deref();
+        let track = watched.and_then(|watched| watched.long.track(interval));
+        let (Some(track), Some(series)) = (track, &mut self.series) else {
+            return;
+        };
+        for &(from_ns, to_ns) in track.outages() {
+            let after = series.index_at(from_ns);
+            if after < series.end() && series.time(after) >= to_ns {
+                series.insert_gap(after, GapCause::SourceAway);
+            }
         }
     }
 
@@ -61,7 +76,7 @@ impl Store {
     }
 
     /// The next question about the long history of a charted topic, if a part of the wanted time is
-    /// not known.
+    /// not known. Where the answers so far say that its source was away, its samples have a gap.
     pub(crate) fn want_long(
         &mut self,
         name: &Topic,
@@ -69,7 +84,10 @@ impl Store {
         wanted: (TimeNs, TimeNs),
         now_ns: TimeNs,
     ) -> Option<Question> {
-        self.long_of(name)?.want(interval, wanted, now_ns)
+        let key = self.find(name.as_str())?;
+        self.change_series(key, |topic| topic.mark_outages(interval));
+        let long = self.topic_at_mut(key).long_mut()?;
+        long.want(interval, wanted, now_ns)
     }
 
     /// A question about the long history of a topic was sent.

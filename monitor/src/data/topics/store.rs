@@ -269,12 +269,23 @@ impl Store {
         let Some(key) = self.find(name.as_str()) else {
             return;
         };
+        self.change_series(key, |topic| {
+            topic.fill(updates, more);
+            if let Some(watched) = &mut topic.watched {
+                watched.fill(updates);
+            }
+        });
+    }
+
+    /// Changes the history of a topic, and keeps the memory limit.
+    pub(super) fn change_series(
+        &mut self,
+        key: TopicKey,
+        change: impl FnOnce(&mut MonitoredTopic),
+    ) {
         let topic = &mut self.topics[key];
         let before = topic.series.as_ref().map_or(0, SampleSeries::bytes);
-        topic.fill(updates, more);
-        if let Some(watched) = &mut topic.watched {
-            watched.fill(updates);
-        }
+        change(topic);
         let after = topic.series.as_ref().map_or(0, SampleSeries::bytes);
         self.bytes = self.bytes - before + after;
         if self.bytes > self.memory_limit {

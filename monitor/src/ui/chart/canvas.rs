@@ -87,6 +87,8 @@ pub(super) struct ChartedTopic<'a> {
     pub(super) rows: Option<ChartRows>,
     /// What it needs of the server.
     pub(super) wanted: Vec<WantedRows>,
+    /// What it needs to know when the source of its samples was away.
+    pub(super) outages_wanted: Option<WantedRows>,
 }
 
 impl ChartedTopic<'_> {

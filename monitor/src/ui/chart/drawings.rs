@@ -16,6 +16,7 @@ use crate::{
             candles::{self, Candle},
             joined_candles::joined_candles,
             round_interval,
+            rows::outages_wanted,
         },
         history::SeriesKind,
     },
@@ -63,6 +64,11 @@ pub(super) fn charted_topics<'a>(
                 (wanted, first) = (of_line.1, of_line.2);
                 rows = Some(of_line.0);
             }
+            let outages_wanted = match style {
+                ChartStyle::Line => long.and_then(|_| outages_wanted(series, window)),
+                // The candles tell it themselves.
+                ChartStyle::Candles(_) => None,
+            };
             let mut drawing = match (style, series.kind()) {
                 (ChartStyle::Candles(interval_ns), _) => {
                     let ns_per_column = window.column_ns() as f64;
@@ -110,6 +116,7 @@ pub(super) fn charted_topics<'a>(
                 map,
                 rows,
                 wanted,
+                outages_wanted,
             })
         })
         .collect();

@@ -5,6 +5,7 @@ use tickcast_protocol::{message::TimeNs, topic::Topic};
 
 use super::{
     canvas::{Canvas, ChartedTopic, Drawing},
+    marks::SOURCE_AWAY,
     paint,
     pane::ChartPane,
     source_time,
@@ -12,7 +13,7 @@ use super::{
 use crate::{
     data::{
         chart::{
-            ChartStyle, ChartWindow, Known, incomplete_times,
+            ChartStyle, ChartWindow, Known, MissingTimes,
             joined_candles::candle_track,
             rows::{self, ChartRows, WantedRows},
         },
@@ -74,7 +75,7 @@ pub(super) fn requests(
     };
     let mut requests = Vec::new();
     for charted in topics {
-        let wanted = charted.wanted.iter();
+        let wanted = charted.wanted.iter().chain(&charted.outages_wanted);
         requests.extend(wanted.map(|&wanted| request(&charted.topic.name, wanted)));
     }
     let topics_by_arrival = match scene.source_shift_ns {
@@ -98,25 +99,31 @@ pub(super) fn requests(
     requests
 }
 
-/// Hatches the intervals in which updates are missing. Where all begins nothing was lost: a line
-/// stands there.
-pub(super) fn incomplete(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>) {
+/// Hatches the intervals in which updates are missing, and the time between them in which the
+/// source was away. Where all begins nothing was lost: a line stands there.
+pub(super) fn missing(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>) {
     let of_candles = match &charted.drawing {
-        Drawing::Candles(candles, interval_ns) => {
-            let states = candles.iter().map(|candle| {
-                let end_ns = candle.start_ns.saturating_add(*interval_ns);
-                (candle.start_ns, end_ns, candle.known)
-            });
-            incomplete_times(states)
-        }
-        Drawing::Line(_) | Drawing::Band(_) => Vec::new(),
+        Drawing::Candles(candles, interval_ns) => MissingTimes::of(candles.iter().map(|candle| {
+            let end_ns = candle.start_ns.saturating_add(*interval_ns);
+            (candle.start_ns, end_ns, candle.known)
+        })),
+        Drawing::Line(_) | Drawing::Band(_) => MissingTimes::default(),
     };
     if let Some(begins_ns) = begins_ns(charted) {
         canvas.down(canvas.plot.x(begins_ns), canvas.theme().dim, 2.0);
     }
-    let of_rows = charted.rows.iter().flat_map(|rows| &rows.incomplete);
-    for &(from_ns, to_ns) in of_candles.iter().chain(of_rows) {
-        canvas.incomplete((from_ns, to_ns));
+    let of_rows = charted.rows.as_ref().map(|rows| &rows.missing);
+    for missing in [Some(&of_candles), of_rows].into_iter().flatten() {
+        for &times in &missing.incomplete {
+            canvas.incomplete(times);
+        }
+        for &(from_ns, to_ns) in &missing.away {
+            // A gap between samples that are held here is hatched for them.
+            let mut held = charted.series.gaps_between(from_ns, to_ns);
+            if !held.any(|gap| gap.from_ns < to_ns && gap.to_ns > from_ns) {
+                canvas.gap((from_ns, to_ns), SOURCE_AWAY);
+            }
+        }
     }
 }
 

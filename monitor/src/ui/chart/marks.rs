@@ -28,6 +28,9 @@ const SILENT: &str = "server silent";
 const RESTARTED: &str = "server restarted";
 const TRUNCATED: &str = "server restarted · lost updates before this";
 
+/// The label of a time of which the server says that updates may be missing.
+pub(super) const SOURCE_AWAY: &str = "source away";
+
 /// Draws the gaps of a series.
 pub(super) fn gaps(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>) {
     let plot = &canvas.whole;
@@ -37,6 +40,7 @@ pub(super) fn gaps(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>) {
             (GapCause::Lost, None) => "gap".to_owned(),
             (GapCause::Restart, _) => RESTARTED.to_owned(),
             (GapCause::Truncated, _) => TRUNCATED.to_owned(),
+            (GapCause::SourceAway, _) => SOURCE_AWAY.to_owned(),
             (GapCause::NotANumber, _) => "not a number".to_owned(),
         };
         canvas.gap((gap.from_ns, gap.to_ns), &label);
@@ -47,6 +51,7 @@ pub(super) fn gaps(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>) {
             GapCause::Lost => "gap",
             GapCause::Restart => RESTARTED,
             GapCause::Truncated => TRUNCATED,
+            GapCause::SourceAway => SOURCE_AWAY,
             GapCause::NotANumber => "not a number",
         };
         let to_ns = canvas.scene.now_ns.min(plot.end_ns);

@@ -154,7 +154,7 @@ fn paint<'s>(
     axes::time_axis(canvas);
     for charted in topics {
         marks::gaps(canvas, charted);
-        long_time::incomplete(canvas, charted);
+        long_time::missing(canvas, charted);
     }
     marks::no_connection(canvas);
     if let Some((candles, interval_ns)) = volume {
