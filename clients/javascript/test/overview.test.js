@@ -1,8 +1,11 @@
 // The page at `/` in Chromium, against the real server.
 
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { get } from 'node:http';
-import { test } from 'node:test';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import WebSocket from 'ws';
 
@@ -194,6 +197,24 @@ onPage('the chart moves, and the time without a server is hatched', { flags: SIM
     }
     return hatched > 200;
   }, AXIS_PX, { timeout: TIMEOUT_MS });
+});
+
+const FOLDER = mkdtempSync(join(tmpdir(), 'tickcast-'));
+after(() => rmSync(FOLDER, { recursive: true }));
+
+onPage('a page that was not there yet hatches a time without a server, which goes on from its log', { flags: [...SIMULATED, '--data', FOLDER] }, async ({ page, restart, messages }) => {
+  await page.click('#window button[value="60"]');
+  await drawn(page);
+  // Updates of several seconds before.
+  await pause(4_000);
+  await restart(() => pause(4_000));
+  await state(page, /^connected/);
+  await pause(4_000);
+  await recordTexts(page);
+  await page.click('#window button[value="60"]');
+  await drawn(page);
+  await written(page, /^source away$/);
+  assert.deepEqual(messages.filter((message) => !message.includes('WebSocket')), []);
 });
 
 /** A point of the plot close to the newest value, in pixels of the page. */

@@ -72,6 +72,12 @@ export class Points {
     return low;
   }
 
+  /** The mean time between the points in a stretch of time; null with fewer than two. */
+  distance_s(from_s, to_s) {
+    const [first, last] = [this.indexAfter(from_s), this.indexAfter(to_s) - 1];
+    return last <= first ? null : (this.times[last] - this.times[first]) / (last - first);
+  }
+
   /** Moves the points to the front, or doubles the space if most of it is used. */
   #makeSpace() {
     const { start, end } = this;

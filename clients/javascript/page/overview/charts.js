@@ -143,7 +143,7 @@ export class Charts {
     const to_s = shown.isCandles ? view.to_s : Math.min(view.to_s, first_s);
     const found = to_s <= view.from_s ? NOTHING : this.#pasts.look(past, interval_s, { ...view, to_s }, isActive);
     this.#oldest_s = Math.min(this.#oldest_s, found.first_s ?? Infinity);
-    const outages = shown.isCandles ? [] : this.#pasts.outages(past, interval_s, view, row.seen_s);
+    const outages = shown.isCandles ? [] : this.#pasts.outages(past, interval_s, row.points.distance_s(view.from_s, view.to_s), view, row.seen_s);
     return { ...found, outages, interval_s };
   }
 

@@ -68,12 +68,13 @@ export class Pasts {
   /**
    * Times before a moment in which updates may be missing, in sight and near.
    *
+   * @param {number | null} distance_s mean time between two updates in sight, if it is known
    * @returns {{ from_s: number, to_s: number }[]}
    */
-  outages(past, interval_s, { from_s, to_s, now_s }, seen_s) {
+  outages(past, interval_s, distance_s, { from_s, to_s, now_s }, seen_s) {
     const end_s = Math.min(to_s, seen_s);
     if (end_s <= from_s) return [];
-    const { intervals, question } = past.look(outageInterval(interval_s), from_s - NEAR * (to_s - from_s), end_s, now_s);
+    const { intervals, question } = past.look(outageInterval(interval_s, distance_s), from_s - NEAR * (to_s - from_s), end_s, now_s);
     if (question) this.#wanted.push({ past, question });
     return outagesOf(intervals);
   }
