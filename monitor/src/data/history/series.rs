@@ -138,8 +138,8 @@ impl SampleSeries {
         });
     }
 
-    /// Marks that updates are missing before a sample that is held, unless that is known. The series
-    /// has another number then, because what was made of it is no longer right.
+    /// Marks that updates are missing before a sample that is held, unless that is known. The
+    /// series has another number then, because what was made of it is no longer right.
     pub(crate) fn insert_gap(&mut self, before: u64, cause: GapCause) {
         let at = self.gaps.partition_point(|gap| gap.before < before);
         let is_known = self.gaps.get(at).is_some_and(|gap| gap.before == before);
