@@ -128,7 +128,6 @@ impl<S: Sum> Fold for Folding<S> {
 
     fn stop(&mut self) {
         match self.made.len() {
-            0 => {}
             1 => self.made[0].is_flawed = true,
             _ => {
                 self.made.pop_front();

@@ -316,6 +316,16 @@ mod tests {
     }
 
     #[test]
+    fn the_clock_may_be_set_back_again_when_no_block_is_open() {
+        let mut track = track(FULL);
+        track.push(&record(2 * FULL as i64), SPAN);
+        assert_eq!(track.forget_after(FULL as i64), 1);
+        assert_eq!((track.closed.len(), track.open.records), (1, 0));
+        assert_eq!(track.forget_after(10), FULL as u64 - 11);
+        assert_eq!(indices(&track), (0..=10).collect::<Vec<_>>());
+    }
+
+    #[test]
     fn a_block_is_full_before_its_memory_would_be_doubled_for_one_record() {
         let track = track(2 * FULL + 1);
         let records: Vec<_> = track

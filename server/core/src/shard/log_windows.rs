@@ -286,6 +286,17 @@ mod tests {
     const WINDOW: usize = LOG_WINDOW_BYTES / UPDATE_BYTES;
 
     #[test]
+    fn a_window_that_is_read_again_takes_the_place_of_the_one_before() {
+        let mut windows = LogWindows::default();
+        for count in [40, 20] {
+            windows.ask(3, key());
+            assert_eq!(windows.next_read(|_, _| true), Some(3));
+            windows.put(3, strips(3, count, 0), 1);
+            assert_eq!(windows.bytes(), windows.windows[&3].cost_bytes());
+        }
+    }
+
+    #[test]
     fn a_window_is_what_follows_the_position_without_a_hole_and_is_of_known_topics() {
         let put = |from, strips: Vec<Arc<Strip>>| {
             let mut windows = LogWindows::default();

@@ -11,6 +11,7 @@
 mod bench;
 mod pipe;
 
+mod audited;
 mod beyond_tape;
 mod candles;
 mod catch_up;

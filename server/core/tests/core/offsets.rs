@@ -6,9 +6,15 @@ use tickcast_core::{
     shard::Kept,
     wire::{self, NO_ACK, Offset, Wire},
 };
-use tickcast_protocol::message::{ClientMessage, Epoch, FilterRequest, Mode, Resume, Subscribe};
+use tickcast_protocol::{
+    message::{ClientMessage, EndedEpoch, Epoch, FilterRequest, Mode, Position, Resume, Subscribe},
+    value::Value,
+};
 
-use crate::bench::{Bench, Client, EPOCH};
+use crate::{
+    bench::{Bench, Client, EPOCH},
+    restored,
+};
 
 fn subscribe(bench: &mut Bench, client: &Client, parts: Vec<Offset>) {
     for part in parts {
@@ -31,6 +37,19 @@ fn fresh(filter: &str) -> Offset {
         mode: Mode::Every,
         max_rate_hz: None,
     }
+}
+
+/// The part of an offset for a subscription to "a" that has got what comes up to a position.
+fn at(position: Position, mode: Mode, epoch: Epoch) -> Offset {
+    let mut part = fresh("a");
+    part.mode = mode;
+    part.request.resume = Some(Resume {
+        epoch,
+        position,
+        count: None,
+        snapshot: None,
+    });
+    part
 }
 
 /// The texts of the packets that have arrived, and the last offset among them.
@@ -127,18 +146,7 @@ fn what_the_tape_has_dropped_of_all_subscriptions_is_asked_of_a_log() {
         }
     };
     publish(&mut bench, 100);
-    let part = |position, mode, epoch: Epoch| {
-        let mut part = fresh("a");
-        part.mode = mode;
-        part.request.resume = Some(Resume {
-            epoch,
-            position,
-            count: None,
-            snapshot: None,
-        });
-        part
-    };
-    let every = |position| part(position, Mode::Every, EPOCH);
+    let every = |position| at(position, Mode::Every, EPOCH);
     let Kept::BeyondTape { from: 8, until } = bench.shard.kept(&[every(7)]) else {
         panic!("{:?}", bench.shard.kept(&[every(7)]));
     };
@@ -156,11 +164,27 @@ fn what_the_tape_has_dropped_of_all_subscriptions_is_asked_of_a_log() {
     parts.rotate_left(1);
     assert_eq!(bench.shard.kept(&parts), beyond);
     // Newest values need no tape.
-    let newest = part(7, Mode::Latest, EPOCH);
+    let newest = at(7, Mode::Latest, EPOCH);
     assert_eq!(bench.shard.kept(std::slice::from_ref(&newest)), Kept::Whole);
     let of_both = [newest, every(100)];
     let later = Kept::BeyondTape { from: 101, until };
     assert_eq!(bench.shard.kept(&of_both), later);
-    let other = part(7, Mode::Every, Epoch(EPOCH.0 + 1));
+    let other = at(7, Mode::Every, Epoch(EPOCH.0 + 1));
     assert_eq!(bench.shard.kept(&[every(7), other]), Kept::Nothing);
+}
+
+#[test]
+fn of_an_epoch_that_has_lost_its_end_an_offset_stands_for_what_is_left() {
+    let mut before = Bench::new(restored::settings());
+    before.queue_values(vec![("a", Value::Reading(1.0)); 3]);
+    let mut log = restored::Kept::default();
+    let strips = restored::strips(&mut before).into_iter();
+    strips.for_each(|strip| log.take(strip));
+    let ended = EndedEpoch {
+        epoch: EPOCH,
+        last: 3,
+    };
+    let after = log.restore_in(Epoch(EPOCH.0 + 1), vec![ended], restored::settings());
+    let kept = |position| after.shard.kept(&[at(position, Mode::Every, EPOCH)]);
+    assert_eq!((kept(3), kept(4)), (Kept::Whole, Kept::Partly));
 }

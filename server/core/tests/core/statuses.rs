@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use tickcast_core::{
-    sequencer::liveness::{Expected, LivenessSettings, SilenceRule},
+    sequencer::{
+        Sequencer,
+        liveness::{Expected, Liveness, LivenessSettings, SilenceRule},
+    },
     settings::CoreSettings,
     work::{FeedId, NewUpdate, Submission},
 };
@@ -26,15 +29,19 @@ const PACE_INTERVAL: Duration = Duration::from_millis(100);
 /// A topic whose source is silent is stale after this time.
 const STALE_AFTER: Duration = Duration::from_secs(3);
 
-fn bench() -> Bench {
-    Bench::new(CoreSettings::default()).with_liveness(LivenessSettings {
+fn liveness() -> LivenessSettings {
+    LivenessSettings {
         silence: vec![SilenceRule {
             filter: Filter::all(),
             expect_every: Expected::Every(STALE_AFTER / 3),
             dead_after: None,
         }],
         wills: vec![],
-    })
+    }
+}
+
+fn bench() -> Bench {
+    Bench::new(CoreSettings::default()).with_liveness(liveness())
 }
 
 impl Bench {
@@ -137,6 +144,40 @@ fn many_statuses_go_in_messages_of_1024_to_live_blocked_and_new_subscribers() {
     rows.dedup();
     assert_eq!(rows.len(), 2_500);
     assert!(rows.iter().all(|(_, status)| *status == Status::Stale));
+}
+
+/// A channel of more than 8,192 topics follows the changes of all of them in their order.
+#[test]
+fn of_more_topics_than_are_looked_through_a_blocked_subscriber_gets_all_changes() {
+    let mut bench = bench();
+    let topics = names(9_000);
+    bench.sequencer = Sequencer::new(topics.len()).with_liveness(Liveness::new(liveness()));
+    let blocked = bench.reader(Encoding::Bincode);
+    bench.subscribe_by_id(&blocked, EVERY, None);
+    bench.settle();
+    for part in topics.chunks(1_000) {
+        bench.hear(part);
+        bench.settle();
+    }
+    blocked.messages_by_id();
+    blocked.pipe.set_room(0);
+    bench.hear(&topics[..1]);
+    bench.pass(STALE_AFTER);
+    bench.settle();
+    bench.unblock(&blocked);
+    bench.settle();
+    let rows = blocked.messages_by_id().into_iter().flat_map(|message| {
+        let rows = match message {
+            ServerMessage::Status(message) => message.statuses,
+            _ => vec![],
+        };
+        assert!(rows.len() <= 1_024, "{}", rows.len());
+        rows.into_iter().map(|row| (row.topic, row.status))
+    });
+    let mut rows: Vec<_> = rows.collect();
+    rows.sort_unstable_by_key(|&(topic, _)| topic);
+    let expected: Vec<_> = (0..9_000).map(|topic| (topic, Status::Stale)).collect();
+    assert_eq!(rows, expected);
 }
 
 #[test]

@@ -24,6 +24,8 @@ use tickcast_protocol::{
     value::Value,
 };
 
+use crate::bench::Bench;
+
 const NOW: Now = Now {
     uptime: Duration::ZERO,
     wall_ns: 0,
@@ -212,4 +214,26 @@ fn a_closed_connection_is_not_written_to_and_its_successor_gets_none_of_its_mess
     assert_eq!(world.turn(0), [(2, 1), (3, 1)]);
     assert_eq!(world.turn(0), [(4, 1)]);
     assert_eq!(world.turn(0), [(6, 1), (7, 1)]);
+}
+
+#[test]
+fn the_bytes_of_all_writes_of_a_turn_are_counted() {
+    let mut bench = Bench::new(CoreSettings::default());
+    let clients = [(); 3].map(|()| bench.reader(Encoding::Json));
+    for client in &clients {
+        bench.subscribe(client, "#", (Mode::Every, None), None);
+    }
+    bench.settle();
+    let take = || {
+        clients
+            .each_ref()
+            .map(|client| client.pipe.take_bytes().len())
+    };
+    take();
+    let before = bench.stats.bytes.get();
+    bench.publish(&[("a", 1.0)]);
+    let taken = take();
+    assert!(taken.iter().all(|bytes| *bytes > 0), "{taken:?}");
+    let written: usize = taken.iter().sum();
+    assert_eq!(bench.stats.bytes.get() - before, written as u64);
 }
