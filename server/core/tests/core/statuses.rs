@@ -46,8 +46,13 @@ fn bench() -> Bench {
 
 impl Bench {
     fn hear(&mut self, topics: &[String]) {
+        self.hear_with(topics, None);
+    }
+
+    fn hear_with(&mut self, topics: &[String], unit: Option<&str>) {
         let update = |name: &String| NewUpdate {
             quality: Quality::Live,
+            unit: unit.map(Into::into),
             ..NewUpdate::live(Topic::new(name).unwrap(), Value::Reading(1.0))
         };
         let submission = Submission {
@@ -222,6 +227,34 @@ fn a_new_subscriber_is_not_told_of_topics_that_are_live_again_but_a_blocked_one_
         told,
         expected.map(|(topic, status)| (topic.to_owned(), status))
     );
+}
+
+#[test]
+fn a_new_subscriber_gets_units_of_before_with_the_values_and_later_ones_when_they_change() {
+    let mut bench = bench();
+    let topics = names(2);
+    bench.hear(&topics);
+    bench.hear_with(&topics[..1], Some("V"));
+    let late = bench.reader(Encoding::Json);
+    bench.subscribe(&late, "#", EVERY, None);
+    bench.settle();
+    let read = |client: &Client| {
+        let messages = client.messages().into_iter().map(|message| match message {
+            ServerMessage::Status(message) => ("status", message.topics),
+            ServerMessage::Batch(batch) => ("batch", batch.topics),
+            other => panic!("{other:?}"),
+        });
+        let units = messages.map(|(kind, topics)| {
+            let units = topics.into_iter().filter_map(|info| info.unit);
+            (kind, units.map(|unit| unit.to_string()).collect::<Vec<_>>())
+        });
+        units.collect::<Vec<_>>()
+    };
+    assert_eq!(read(&late), [("batch", vec!["V".to_owned()])]);
+    bench.hear_with(&topics[1..], Some("A"));
+    bench.settle();
+    let changed = read(&late);
+    assert_eq!(changed[0], ("status", vec!["A".to_owned()]), "{changed:?}");
 }
 
 #[test]
