@@ -195,3 +195,34 @@ fn sum_of_sampled(ids: &[TopicId], mut len: impl FnMut(TopicId) -> usize) -> usi
     let bytes = (sum * ids.len()).checked_div(count).unwrap_or(0);
     bytes + bytes / 8
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shard::topics;
+
+    #[test]
+    fn each_topic_of_a_batch_counts_as_sorted_and_as_merged() {
+        let count = 500;
+        let (mut topics, strip) = topics::with_values(count);
+        let mut batch = LatestBatch::default();
+        strip.updates().for_each(|update| batch.add(&update));
+        let head = BatchHead {
+            channel: 1,
+            from: 0,
+            to: count.into(),
+            snapshot: false,
+            topics: &[],
+        };
+        let mut steps = Steps::unlimited();
+        assert!(batch.build(
+            Encoding::Bincode.into(),
+            &head,
+            &[],
+            &mut topics,
+            &mut steps
+        ));
+        let each = steps.taken() / count as usize;
+        assert_eq!(each, SORT_STEPS + MERGE_STEPS);
+    }
+}

@@ -221,37 +221,12 @@ fn take_turns(
 
 #[cfg(test)]
 mod tests {
-    use smallvec::SmallVec;
-    use tickcast_protocol::{
-        message::{Quality, TopicInfo, Update},
-        topic::Topic,
-        value::Value,
-    };
-
     use super::*;
-    use crate::tape::StripBuilder;
+    use crate::shard::topics;
 
     #[test]
     fn a_frame_with_room_for_one_overtaken_topic_is_for_each_in_turn() {
-        let mut topics = Topics::default();
-        let mut builder = StripBuilder::new(1);
-        for id in 0..3 {
-            let topic = Topic::new(&id.to_string()).unwrap();
-            topics.introduce(TopicInfo::new(id, topic), SmallVec::new());
-            builder.push(&Update {
-                topic: id,
-                position: builder.next(),
-                seq: 1,
-                source_time_ns: None,
-                ingest_time_ns: 5,
-                quality: Quality::Live,
-                value: Value::Reading(1.0),
-            });
-        }
-        let strip = builder.build();
-        for update in strip.updates() {
-            topics.apply(update, false);
-        }
+        let (mut topics, strip) = topics::with_values(3);
         let mut turn = 0;
         let shown = [(); 4].map(|()| {
             let overtaken = strip.updates().map(|update| Overtaken {

@@ -251,3 +251,33 @@ impl IndexMut<TopicId> for Topics {
         &mut self.states[id as usize]
     }
 }
+
+/// Topics with a value each, and the strip that has brought them.
+#[cfg(test)]
+pub(super) fn with_values(count: TopicId) -> (Topics, crate::tape::Strip) {
+    use tickcast_protocol::{
+        message::{Quality, Update},
+        value::Value,
+    };
+
+    let mut topics = Topics::default();
+    let mut builder = crate::tape::StripBuilder::new(1);
+    for id in 0..count {
+        let topic = Topic::new(&id.to_string()).unwrap();
+        topics.introduce(TopicInfo::new(id, topic), SmallVec::new());
+        builder.push(&Update {
+            topic: id,
+            position: builder.next(),
+            seq: 1,
+            source_time_ns: None,
+            ingest_time_ns: 5,
+            quality: Quality::Live,
+            value: Value::Reading(1.0),
+        });
+    }
+    let strip = builder.build();
+    for update in strip.updates() {
+        topics.apply(update, false);
+    }
+    (topics, strip)
+}

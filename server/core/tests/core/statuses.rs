@@ -246,7 +246,7 @@ fn a_new_subscriber_gets_units_of_before_with_the_values_and_later_ones_when_the
         });
         let units = messages.map(|(kind, topics)| {
             let units = topics.into_iter().filter_map(|info| info.unit);
-            (kind, units.map(|unit| unit.to_string()).collect::<Vec<_>>())
+            (kind, units.collect::<Vec<_>>())
         });
         units.collect::<Vec<_>>()
     };
