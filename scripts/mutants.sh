@@ -35,13 +35,18 @@ CORE_CHECKS=(
     server/core/src/wire/frame.rs
 )
 SERVER_CHECKS=(
+    server/src/accounts.rs
+    server/src/auth/bounded.rs
     server/src/auth/listed.rs
     server/src/auth/operators.rs
     server/src/auth/revoked.rs
     server/src/auth/seats.rs
     server/src/auth/secret.rs
+    server/src/auth/shared.rs
     server/src/auth/signed.rs
+    server/src/auth/state.rs
     server/src/auth/tickets.rs
+    server/src/net/body.rs
     server/src/net/closing.rs
     server/src/net/descriptors.rs
     server/src/net/gate.rs

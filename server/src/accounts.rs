@@ -153,8 +153,10 @@ mod tests {
         assert!(accounts.join("b", Some(2)).is_some());
         assert!(Arc::ptr_eq(first.totals(), second.totals()));
         drop(first);
-        assert!(accounts.join("a", Some(2)).is_some());
-        drop(second);
+        let third = accounts.join("a", Some(2)).expect("the first has left");
+        assert!(Arc::ptr_eq(second.totals(), third.totals()));
+        assert!(accounts.join("a", Some(2)).is_none());
+        drop([second, third]);
         assert!(accounts.join("a", Some(0)).is_none());
         assert!(accounts.book().by_key.is_empty());
     }
@@ -174,6 +176,10 @@ mod tests {
             member.totals().take_request(&limits, far).is_ok()
         };
         assert!(take("a"));
+        assert_eq!(accounts.book().gone, 1);
+        let back = accounts.join("a".to_owned(), None);
+        assert_eq!(accounts.book().gone, 0, "it has come back");
+        drop(back);
         assert!(!take("a"), "a connection that comes back begins anew");
         // All of them owe until the end of the hour.
         for key in 0..GONE_MAX - 2 {
@@ -181,9 +187,12 @@ mod tests {
         }
         assert!(!take("a"));
         assert_eq!(accounts.book().by_key.len(), GONE_MAX - 1);
+        let connected = accounts.join("connected".to_owned(), None);
         assert!(take("one too many"));
-        assert!(accounts.book().by_key.is_empty(), "there is a bound");
+        let left: Vec<_> = accounts.book().by_key.keys().cloned().collect();
+        assert_eq!(left, ["connected"], "there is a bound");
         assert_eq!(accounts.book().gone, 0);
+        drop(connected);
     }
 
     #[test]
@@ -213,10 +222,13 @@ mod tests {
             book.leave(&key, ms(0));
         }
         assert_eq!((book.gone, book.by_key.len()), (SWEEP_MIN - 1, SWEEP_MIN));
+        let connected = u64::MAX;
+        book.by_key.entry(connected).or_default().connections += 1;
         book.leave(&last, ms(1_000 + SWEEP_MIN as u64 / 2 - 1));
         assert_eq!(
             (book.gone, book.by_key.len()),
-            (SWEEP_MIN / 2, SWEEP_MIN / 2)
+            (SWEEP_MIN / 2, SWEEP_MIN / 2 + 1)
         );
+        assert!(book.by_key.contains_key(&connected), "it owes nothing");
     }
 }

@@ -46,9 +46,42 @@ fn a_made_token_is_known_and_no_other_is() {
     ] {
         assert_eq!(state.claims(wrong).unwrap_err(), "the token is unknown");
     }
-    let long = "x".repeat(5_000);
-    let refused = state.claims(&long).unwrap_err();
-    assert_eq!(refused, "the token has 5000 bytes (limit 4096)");
+    let longest = state.claims(&"x".repeat(4_096)).unwrap_err();
+    assert_eq!(longest, "the token is unknown");
+    let refused = state.claims(&"x".repeat(4_097)).unwrap_err();
+    assert_eq!(refused, "the token has 4097 bytes (limit 4096)");
+}
+
+#[test]
+fn the_limits_of_a_role_are_above_0() {
+    let folder = tempfile::tempdir().unwrap();
+    let load = |name: &str, limit: &str| {
+        let text = format!("[roles.reader]\n{name} = {limit}\n");
+        load(folder.path(), &text).map(|_| ())
+    };
+    let rate = "max_rate_hz";
+    for (name, wrong) in [
+        (rate, "0.0"),
+        (rate, "-1.0"),
+        (rate, "inf"),
+        (rate, "nan"),
+        ("requests_per_s", "0"),
+        ("publish_updates_per_s", "0"),
+        ("publish_bytes_per_s", "0"),
+    ] {
+        let problems = load(name, wrong).unwrap_err().concat();
+        let expected = format!("{name} is ");
+        assert!(problems.contains(&expected), "{wrong}: {problems}");
+    }
+    for (name, right) in [
+        (rate, "0.1"),
+        ("requests_per_s", "1"),
+        ("publish_updates_per_s", "1"),
+        ("publish_bytes_per_s", "1"),
+        ("connections", "0"),
+    ] {
+        assert_eq!(load(name, right), Ok(()), "{name}");
+    }
 }
 
 #[test]

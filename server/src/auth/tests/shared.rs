@@ -6,13 +6,13 @@ use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 use tempfile::TempDir;
 use tickcast_core::{
     Now,
-    identity::{Revoked, Verify},
+    identity::{Due, Revoked, Verify},
 };
 use tickcast_protocol::error::ErrorCode;
 
 use super::listed::made;
 use crate::{
-    auth::{Auth, OperatorError, Verifier, read_revocations},
+    auth::{Auth, OperatorError, Verifier, check_file, read_revocations},
     clock::Clock,
 };
 
@@ -20,6 +20,8 @@ const NOW: Now = Now {
     uptime: Duration::from_secs(7),
     wall_ns: 0,
 };
+
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The files of a server that knows alice.
 struct Files {
@@ -40,9 +42,13 @@ impl Files {
     }
 
     fn load(&self) -> Result<Arc<Auth>, Vec<String>> {
+        Auth::load(self.write(), TIMEOUT, Clock::start())
+    }
+
+    fn write(&self) -> PathBuf {
         let path = self.path("identities.toml");
         fs::write(&path, &self.text).unwrap();
-        Auth::load(path, Duration::from_secs(5), Clock::start())
+        path
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -78,6 +84,69 @@ fn a_role_has_the_commands_that_are_listed_and_no_others() {
     let auth = files.load().unwrap();
     let refused = auth.operator(Some(&files.token), true, "reload", NOW);
     assert_eq!(refused, forbidden("none"));
+}
+
+#[test]
+fn this_machine_needs_no_token_for_commands_unless_the_file_says_so() {
+    let mut files = Files::new("");
+    let auth = files.load().unwrap();
+    let operator = |auth: &Auth, is_loopback| auth.operator(None, is_loopback, "who", NOW);
+    let is_unknown = |refused| matches!(refused, Err(OperatorError::Unknown(_)));
+    assert_eq!(operator(&auth, true), Ok(None));
+    assert!(is_unknown(operator(&auth, false)));
+    files.text += "[admin]\nalways_token = true\n";
+    let auth = files.load().unwrap();
+    for is_loopback in [false, true] {
+        assert!(is_unknown(operator(&auth, is_loopback)));
+    }
+}
+
+#[test]
+fn a_client_without_a_token_has_a_role_or_has_to_authenticate_in_time() {
+    let mut files = Files::new("");
+    let mut standing = files.load().unwrap().begin(None, NOW).unwrap();
+    assert!(standing.identity().is_none());
+    let after = |time| Now {
+        uptime: NOW.uptime + time,
+        ..NOW
+    };
+    assert_eq!(standing.due(after(TIMEOUT - Duration::from_nanos(1))), None);
+    assert_eq!(standing.due(after(TIMEOUT)), Some(Due::Late));
+    files.text += "[anonymous]\nrole = \"own\"\n";
+    let standing = files.load().unwrap().begin(None, NOW).unwrap();
+    let identity = standing.identity().expect("it has the role");
+    assert_eq!(&*identity.claims.role, "own");
+}
+
+#[test]
+fn a_ticket_stands_for_the_identity_that_has_asked_for_it_once() {
+    let files = Files::new("");
+    let auth = files.load().unwrap();
+    let standing = auth.begin(Some(&files.token), NOW).unwrap();
+    let identity = standing.identity().expect("it has shown a token");
+    let ticket = auth.ticket(identity, NOW).unwrap();
+    let redeemed = auth.redeem(&ticket, NOW).unwrap();
+    assert_eq!(redeemed.identity(), Some(identity));
+    let again = auth.redeem(&ticket, NOW).unwrap_err();
+    assert_eq!(again.code, ErrorCode::TokenRefused);
+}
+
+#[test]
+fn a_file_that_is_read_again_counts_if_it_is_right() {
+    let mut files = Files::new("commands = [\"who\"]");
+    let auth = files.load().unwrap();
+    let token = files.token.clone();
+    let may = |command| auth.operator(Some(&token), false, command, NOW).is_ok();
+    assert!(!may("kick"));
+    let right = files.text.replace("who", "kick");
+    files.text = right.replace("kick", "dance");
+    let path = files.write();
+    assert!(auth.reload().is_err() && check_file(&path).is_err());
+    assert!(may("who"));
+    files.text = right;
+    files.write();
+    assert_eq!((auth.reload(), check_file(&path)), (Ok(()), Ok(())));
+    assert!(may("kick"));
 }
 
 #[test]
@@ -145,6 +214,12 @@ fn files_that_are_too_long_are_not_read() {
         let expected = format!("it has more than {max_bytes} bytes");
         assert!(problems.contains(&expected), "{problems}");
     }
+    let path = files.path("long.toml");
+    let file = fs::File::create(&path).unwrap();
+    file.set_len(67_108_865).unwrap();
+    let problems = check_file(&path).unwrap_err().concat();
+    let expected = "it has more than 67108864 bytes";
+    assert!(problems.contains(expected), "{problems}");
 }
 
 #[test]

@@ -241,6 +241,8 @@ fn a_key_that_is_unknown_missing_or_brought_along_is_refused() {
     let own = json!({"kty": "OKP", "crv": "Ed25519", "x": "AAAA"});
     let brought = with(header("EdDSA"), "jwk", own);
     keys.refused(&token(brought), "the token");
+    // A signed token has points.
+    keys.refused("tct_unknown", "the token is unknown");
     let critical = with(header("EdDSA"), "crit", json!(["exp"]));
     let token = keys.token(&critical, &claims(), "EdDSA");
     keys.refused(&token, "`crit`");
