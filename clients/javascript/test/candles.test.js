@@ -407,9 +407,11 @@ test('a time without updates between two incomplete intervals is a gap, up to th
   const minute = (at, state) => ofSample(START_S + 60 * at, 60, { number: 1 }, state);
   const outages = outagesOf([minute(0, 'complete'), minute(1, 'incomplete'), minute(4, 'incomplete'), minute(5, 'complete'), minute(9, 'incomplete'), minute(10, 'incomplete'), minute(12, 'complete')]);
   assert.deepEqual(outages, [{ from_s: START_S + 120, to_s: START_S + 240 }]);
-  // In shorter intervals the last update would often be in one that ended before the outage.
+  // Where updates are frequent, one that lacks some is enough.
+  const dense = [minute(0, 'complete'), minute(4, 'incomplete'), minute(6, 'complete'), minute(9, 'complete')].map((each) => ({ ...each, count: 20 }));
+  assert.deepEqual(outagesOf(dense), [{ from_s: START_S + 60, to_s: START_S + 240 }, { from_s: START_S + 300, to_s: START_S + 360 }]);
   assert.deepEqual([outageInterval(1, null), outageInterval(900, null)], [60, 900]);
-  assert.deepEqual([outageInterval(1, 0.1), outageInterval(1, 4), outageInterval(5, 400), outageInterval(1, 1e6)], [1, 15, 900, 86_400]);
+  assert.deepEqual([outageInterval(1, 0.1), outageInterval(1, 1), outageInterval(5, 100), outageInterval(1, 1e6)], [1, 15, 900, 86_400]);
   const own = { gaps: [{ from: (START_S + 500) * 1_000, to: (START_S + 510) * 1_000, text: 'not connected', lost: undefined }], version: 3 };
   const points = new Points();
   const edges = () => withOutages(own, outages, points).gaps.map(({ from, to, text }) => [from / 1_000 - START_S, to / 1_000 - START_S, text]);

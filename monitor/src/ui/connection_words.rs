@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::theme::Theme;
+use super::{scene::Scene, theme::Theme};
 use crate::data::connection_state::ConnectionState;
 
 /// The words where there is little room: what needs no attention is left out.
@@ -10,6 +10,27 @@ pub(super) fn short_words(state: &ConnectionState, words: String) -> String {
     match state {
         ConnectionState::Connected { .. } => "connected".to_owned(),
         _ => words,
+    }
+}
+
+/// What a pane says that waits for something, such as "the first value".
+pub(super) fn waiting_words(scene: &Scene<'_>, what: &str) -> String {
+    match missing_connection(scene) {
+        Some(why) => format!("{why}: {what} has not come"),
+        None => format!("Waiting for {what}"),
+    }
+}
+
+/// Why nothing comes at the moment; `None` if there is no reason.
+pub(super) fn missing_connection(scene: &Scene<'_>) -> Option<&'static str> {
+    match scene.connection {
+        // What comes is in the file.
+        _ if scene.player.is_some() => None,
+        ConnectionState::Connected { .. } => None,
+        ConnectionState::Silent { .. } => Some("The server is silent"),
+        ConnectionState::Connecting { .. }
+        | ConnectionState::BackingOff { .. }
+        | ConnectionState::Ended { .. } => Some("Not connected"),
     }
 }
 

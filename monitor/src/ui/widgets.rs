@@ -1,8 +1,8 @@
 //! Small widgets of several panels.
 
 use egui::{
-    Align2, Color32, CornerRadius, FontId, Painter, Pos2, Rect, Response, RichText, Sense, Ui,
-    pos2, vec2,
+    Align, Align2, Color32, CornerRadius, FontId, Painter, Pos2, Rect, Response, RichText, Sense,
+    Ui, pos2, text::LayoutJob, vec2,
 };
 
 use super::theme::{self, Theme};
@@ -10,6 +10,25 @@ use super::theme::{self, Theme};
 /// Text in a font and a colour.
 pub(super) fn styled(text: impl Into<String>, font: FontId, color: Color32) -> RichText {
     RichText::new(text).font(font).color(color)
+}
+
+/// Draws a sentence in the middle of an area, on a ground of its own, in several lines where it is
+/// long.
+pub(super) fn words_in_the_middle(
+    painter: &Painter,
+    area: Rect,
+    text: impl ToString,
+    theme: &Theme,
+) {
+    let room = (area.width() - 4.0 * theme::STEP).max(1.0);
+    let mut job = LayoutJob::simple(text.to_string(), theme::text(), theme.muted, room);
+    job.halign = Align::Center;
+    let galley = painter.layout_job(job);
+    let place = area.center() - vec2(0.0, galley.size().y / 2.0);
+    let ground = galley.rect.translate(place.to_vec2());
+    let ground = ground.expand2(vec2(2.0 * theme::STEP, theme::STEP));
+    painter.rect_filled(ground, CornerRadius::ZERO, theme.background);
+    painter.galley(place, galley, theme.muted);
 }
 
 /// Draws a round light in the colour of a state; the word for it is beside it.

@@ -98,6 +98,7 @@ fn a_chart_without_data_says_why() {
     }
     assert!(painted(&harness, "The history begins at "));
     let mut harness = support::harness(SavedState::default(), &["not/yet"]);
+    harness.state().script.connected();
     harness.run_steps(2);
     assert!(painted(&harness, "Waiting for the first value"));
 }

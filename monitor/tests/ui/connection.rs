@@ -1,6 +1,9 @@
 //! The state of the connection, and losses.
 
-use tickcast_protocol::message::{Epoch, Lineage};
+use tickcast_protocol::{
+    message::{Epoch, Lineage},
+    topic::Topic,
+};
 
 use super::*;
 
@@ -113,6 +116,65 @@ fn an_open_connection_without_topics_waits_and_a_filter_says_what_it_hides() {
         assert!(!list_words(&harness).contains("The filter hides"));
     }
     assert!(sees(&harness, "plant"), "its topics are there again");
+}
+
+#[test]
+fn what_waits_for_a_value_says_whether_there_is_a_connection() {
+    let mut harness = harness(SavedState::default(), &["not/yet"]);
+    harness.run_steps(2);
+    let topic = Topic::new("not/yet").unwrap();
+    let monitor = &mut harness.state_mut().monitor;
+    monitor.execute(UiCommand::Select(topic));
+    for key in [Key::B, Key::M, Key::J, Key::I] {
+        harness.key_press_modifiers(Modifiers::COMMAND, key);
+        harness.run_steps(2);
+    }
+    let mut all_say = |state: Option<ConnectionState>, words: [&str; 6]| {
+        if let Some(state) = state {
+            harness.state().script.connection(state);
+        }
+        harness.run_steps(3);
+        let texts = texts(&harness, whole(&harness));
+        for words in words {
+            let is_painted = texts.iter().any(|(text, _)| text.contains(words));
+            assert!(is_painted, "{words}: {texts:?}");
+        }
+        texts.iter().any(|(text, _)| text.contains("aiting for"))
+    };
+    let waiting = [
+        "Waiting for the first value",
+        "Waiting for the first message. Ctrl+J",
+        "Waiting for the first message",
+        "Waiting for the first trade",
+        "waiting for a value",
+        "no value yet",
+    ];
+    let none = [
+        "Not connected: the first value has not come",
+        "Not connected: the first message has not come. Ctrl+J",
+        "Not connected: the first message has not come",
+        "Not connected: the first trade has not come",
+        "not connected",
+        "not connected",
+    ];
+    assert!(!all_say(None, none), "at the start");
+    let connected = ConnectionState::Connected {
+        server: "a test".to_owned(),
+        lineage: Lineage::new(Epoch(1)),
+    };
+    assert!(all_say(Some(connected), waiting));
+    let since = Instant::now();
+    let silent = none.map(|words| words.replace("Not connected", "The server is silent"));
+    let silent = silent.map(|words| words.replace("not connected", "the server is silent"));
+    let silent = [0, 1, 2, 3, 4, 5].map(|at| silent[at].as_str());
+    assert!(!all_say(Some(ConnectionState::Silent { since }), silent));
+    let lost = ConnectionState::BackingOff {
+        attempt: 2,
+        until: Instant::now() + Duration::from_secs(60),
+        obstacle: Obstacle::Lost,
+        why: "it is night".to_owned(),
+    };
+    assert!(!all_say(Some(lost), none));
 }
 
 #[test]

@@ -113,6 +113,25 @@ fn lines_across(harness: &Harness<'_, Bench>, plot: egui::Rect, x: f32) -> usize
     inside.map(|clipped| count(&clipped.shape, x)).sum()
 }
 
+/// Whether the words at this place have a ground of their own, and nothing is painted over them.
+fn is_last(harness: &Harness<'_, Bench>, place: egui::Rect) -> bool {
+    let shapes = &harness.output().shapes;
+    let at = shapes.iter().position(|clipped| match &clipped.shape {
+        egui::Shape::Text(text) => text.galley.rect.translate(text.pos.to_vec2()) == place,
+        _ => false,
+    });
+    let at = at.expect("the words are painted");
+    let is_over = |clipped: &egui::epaint::ClippedShape| {
+        let bounds = clipped.shape.visual_bounding_rect();
+        bounds.intersect(clipped.clip_rect).intersects(place)
+    };
+    let has_ground = match &shapes[at - 1].shape {
+        egui::Shape::Rect(ground) => ground.rect.contains_rect(place) && ground.fill.is_opaque(),
+        _ => false,
+    };
+    has_ground && !shapes[at + 1..].iter().any(is_over)
+}
+
 /// The outage is hatched and said once, and no line crosses it.
 #[track_caller]
 fn assert_gap(harness: &Harness<'_, Bench>, topic: &str, (from_ns, to_ns): (i64, i64)) {
@@ -128,6 +147,7 @@ fn assert_gap(harness: &Harness<'_, Bench>, topic: &str, (from_ns, to_ns): (i64,
     assert_eq!(words.len(), 1, "{topic}: {words:?}");
     assert!(words[0].1.x_range().contains(middle), "{topic}: {words:?}");
     assert_eq!(lines_across(harness, plot, middle), 0, "{topic}");
+    assert!(is_last(harness, words[0].1), "{topic}: no line crosses it");
     let inside = egui::Rect::from_x_y_ranges(middle - 5.0..=middle + 5.0, plot.y_range());
     assert!(hatching(harness, inside) > 0, "{topic}");
 }

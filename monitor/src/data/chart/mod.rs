@@ -24,7 +24,7 @@ mod window;
 pub(crate) use self::{
     basis::{ShownAs, ValueBasis},
     cursors::{CoarsePart, Cursors, Measured},
-    known::{Known, MissingTimes},
+    known::{Known, incomplete_times},
     line::{BandPiece, Extent, Point},
     scale::{ScaleMode, ValueScale},
     series_options::{AxisSide, SeriesOptions},

@@ -5,13 +5,15 @@ use tickcast_protocol::message::{Interval, TimeNs};
 
 use super::{
     basis::ShownAs,
-    known::{Known, MissingTimes},
+    known::{Known, incomplete_times},
     value_range::union_of,
     window::ChartWindow,
 };
 use crate::data::{
     history::SampleSeries,
-    long_history::{BarSum, LongBar, TopicLongHistory, folded, next_level, row_interval},
+    long_history::{
+        BarSum, DENSE_UPDATES, LongBar, TopicLongHistory, folded, next_level, row_interval,
+    },
     time::SECOND,
 };
 
@@ -21,9 +23,6 @@ const ROW_MIN_PIXELS: i64 = 2;
 /// Rows of a second that would take more pixels than this are only of use where the updates
 /// themselves cannot be had.
 const ROW_MAX_PIXELS: i64 = 8;
-
-/// An interval in which an outage is looked for has about this many updates or more.
-const OUTAGE_MIN_UPDATES: i64 = 2;
 
 /// The values of an interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,8 +50,10 @@ pub(crate) struct ChartRow {
 pub(crate) struct ChartRows {
     /// The rows.
     pub(crate) rows: Vec<ChartRow>,
-    /// When updates are missing.
-    pub(crate) missing: MissingTimes,
+    /// Stretches of time in which updates are missing.
+    pub(crate) incomplete: Vec<(TimeNs, TimeNs)>,
+    /// When the source was away.
+    pub(crate) away: Vec<(TimeNs, TimeNs)>,
     /// The length of the newest rows.
     pub(crate) interval_ns: i64,
 }
@@ -65,15 +66,25 @@ pub(crate) fn interval_of(window: &ChartWindow) -> Interval {
     row_interval(window.column_ns().saturating_mul(ROW_MIN_PIXELS))
 }
 
-/// What is wanted to learn when the source of the samples in a window was away: intervals that are
-/// so long that most of them have an update. In shorter ones an outage would often touch none.
-pub(crate) fn outages_wanted(series: &SampleSeries, window: &ChartWindow) -> Option<WantedRows> {
-    let (from, to) = window.range(series);
-    let steps = to.checked_sub(from + 1).filter(|&steps| steps > 0)?;
-    let distance_ns = (series.time(to - 1) - series.time(from)) / steps as i64;
-    let least_ns = distance_ns.saturating_mul(OUTAGE_MIN_UPDATES);
+/// What is wanted to learn when the source of a topic was away: intervals with so many updates that
+/// an outage leaves its mark on them. `distance_ns` is the mean time between two updates.
+pub(crate) fn outages_wanted(distance_ns: i64, window: &ChartWindow) -> WantedRows {
+    let least_ns = distance_ns.saturating_mul(DENSE_UPDATES as i64);
     let interval = interval_of(window).max(row_interval(least_ns));
-    Some((interval, (window.start_ns, window.end_ns)))
+    (interval, (window.start_ns, window.end_ns))
+}
+
+/// The mean time between two updates, by intervals of one length and the number of updates of each;
+/// `None` with fewer than two intervals.
+pub(crate) fn distance_ns(
+    interval_ns: i64,
+    counts: impl ExactSizeIterator<Item = u64>,
+) -> Option<i64> {
+    let intervals = Some(counts.len() as i64).filter(|&intervals| intervals > 1)?;
+    let updates: u64 = counts.sum();
+    interval_ns
+        .saturating_mul(intervals)
+        .checked_div(updates as i64)
 }
 
 /// Whether rows are of use although the updates themselves may still come.
@@ -131,10 +142,11 @@ fn rows(
         first.known = first.known.of_first();
     }
     let states = rows.iter().map(|row| (row.start_ns, row.end_ns, row.known));
-    let missing = MissingTimes::of(states);
+    let incomplete = incomplete_times(states);
     let rows = ChartRows {
         rows,
-        missing,
+        incomplete,
+        away: long.outages_between(window.start_ns, window.end_ns),
         interval_ns,
     };
     (rows, wanted)
@@ -215,11 +227,11 @@ impl ChartRows {
         }
     }
 
-    /// The rows as pieces between which updates are missing.
+    /// The rows as pieces between which the source was away.
     pub(crate) fn pieces(&self) -> impl Iterator<Item = &[ChartRow]> {
         self.rows.chunk_by(|before, after| {
-            let are_apart = before.end_ns < after.start_ns;
-            !(are_apart && before.known.is_partial() && after.known.is_partial())
+            let mut away = self.away.iter();
+            !away.any(|&(from_ns, to_ns)| from_ns < after.start_ns && to_ns > before.end_ns)
         })
     }
 }

@@ -40,6 +40,13 @@ impl ChartWindow {
         series.index_at(self.end_ns.saturating_add(1)) - series.index_at(self.start_ns)
     }
 
+    /// The mean time between two samples; `None` with fewer than two.
+    pub(crate) fn distance_ns(&self, series: &SampleSeries) -> Option<i64> {
+        let (from, to) = self.range(series);
+        let steps = to.checked_sub(from + 1).filter(|&steps| steps > 0)?;
+        Some((series.time(to - 1) - series.time(from)) / steps as i64)
+    }
+
     /// The same of the samples from `first` on.
     pub(super) fn range_from(&self, series: &SampleSeries, first: u64) -> (u64, u64) {
         let (from, to) = self.range(series);

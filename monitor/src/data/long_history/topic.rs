@@ -4,6 +4,7 @@ use tickcast_protocol::message::{Interval, Position, Seq, TimeNs, Update};
 
 use super::{
     bar::LongSample,
+    outages::joined,
     track::{LongTrack, Page, Question, REST_NS},
     update_log::UpdateLog,
 };
@@ -198,6 +199,13 @@ impl TopicLongHistory {
     /// All of its tracks.
     pub(crate) fn tracks(&self) -> &[LongTrack] {
         &self.tracks
+    }
+
+    /// When its source was away, as far as that touches the time between two others; ascending.
+    pub(crate) fn outages_between(&self, from_ns: TimeNs, to_ns: TimeNs) -> Vec<(TimeNs, TimeNs)> {
+        let all = self.tracks.iter().flat_map(LongTrack::outages);
+        let all = all.filter(|outage| outage.0 < to_ns && outage.1 > from_ns);
+        joined(all.copied().collect())
     }
 
     /// Forgets the intervals of this length.

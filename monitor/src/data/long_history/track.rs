@@ -227,10 +227,7 @@ impl LongTrack {
         }
         self.bound();
         // Only an answer tells of them.
-        self.outages = outages(self.bars.iter().map(|bar| {
-            let end_ns = bar.start_ns.saturating_add(nanos);
-            (bar.start_ns, end_ns, bar.state == CandleState::Incomplete)
-        }));
+        self.outages = outages(self.bars.iter(), nanos);
     }
 
     /// Another epoch began: the server may have started with nothing, or with what it kept on disk.

@@ -1,6 +1,8 @@
 //! The canvas of a chart, and the drawings of its topics.
 
-use egui::{Color32, CornerRadius, Painter, Rect, pos2, vec2};
+use egui::{Color32, CornerRadius, Painter, Rect, Vec2, pos2, vec2};
+
+use tickcast_protocol::message::TimeNs;
 
 use super::{paint, placed_words::PlacedWords, plot::Plot};
 use crate::{
@@ -27,6 +29,9 @@ const VALUE_AXIS_MIN_WIDTH: f32 = 56.0;
 
 /// Space at the right of a chart without a value axis.
 const EDGE: f32 = 12.0;
+
+/// Space around the word of a hatched area, within its ground.
+const WORD_MARGIN: Vec2 = vec2(4.0, 1.0);
 
 /// The areas of a chart.
 #[derive(Debug, Clone, Copy)]
@@ -87,8 +92,10 @@ pub(super) struct ChartedTopic<'a> {
     pub(super) rows: Option<ChartRows>,
     /// What it needs of the server.
     pub(super) wanted: Vec<WantedRows>,
-    /// What it needs to know when the source of its samples was away.
+    /// What it needs to know when its source was away.
     pub(super) outages_wanted: Option<WantedRows>,
+    /// When its source was away, as far as that is known.
+    pub(super) away: Vec<(TimeNs, TimeNs)>,
 }
 
 impl ChartedTopic<'_> {
@@ -183,7 +190,7 @@ impl Canvas<'_> {
         }
     }
 
-    /// Writes a word at the top of a hatched area, if it is no wider than `width_max`.
+    /// Has a word written at the top of a hatched area, if it is no wider than `width_max`.
     fn say(&self, area: Rect, word: &str, width_max: f32) {
         let ink = self.theme().bad;
         let painter = &self.inside;
@@ -197,12 +204,19 @@ impl Canvas<'_> {
         let x = area.center().x.min(right).max(left);
         let top = free.top() + 2.0 * theme::STEP;
         let wanted = Rect::from_min_size(pos2(x - galley.size().x / 2.0, top), galley.size());
-        let Some(place) = self.words.place(wanted.expand2(vec2(4.0, 1.0)), word) else {
-            return;
-        };
-        let ground = self.theme().background.gamma_multiply(0.85);
-        painter.rect_filled(place, CornerRadius::same(3), ground);
-        painter.galley(place.min + vec2(4.0, 1.0), galley, ink);
+        if let Some(place) = self.words.place(wanted.expand2(WORD_MARGIN), word) {
+            self.words.write_later(place, galley);
+        }
+    }
+
+    /// Writes the words of hatched areas, over everything that was drawn before.
+    pub(super) fn write_words(&self) {
+        for (place, galley) in self.words.take() {
+            let ground = self.theme().background;
+            let painter = &self.inside;
+            painter.rect_filled(place, CornerRadius::same(3), ground);
+            painter.galley(place.min + WORD_MARGIN, galley, self.theme().bad);
+        }
     }
 
     /// Draws a dashed line from the left edge to the right one.

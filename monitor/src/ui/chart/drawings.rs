@@ -16,7 +16,6 @@ use crate::{
             candles::{self, Candle},
             joined_candles::joined_candles,
             round_interval,
-            rows::outages_wanted,
         },
         history::SeriesKind,
     },
@@ -64,11 +63,6 @@ pub(super) fn charted_topics<'a>(
                 (wanted, first) = (of_line.1, of_line.2);
                 rows = Some(of_line.0);
             }
-            let outages_wanted = match style {
-                ChartStyle::Line => long.and_then(|_| outages_wanted(series, window)),
-                // The candles tell it themselves.
-                ChartStyle::Candles(_) => None,
-            };
             let mut drawing = match (style, series.kind()) {
                 (ChartStyle::Candles(interval_ns), _) => {
                     let ns_per_column = window.column_ns() as f64;
@@ -100,6 +94,9 @@ pub(super) fn charted_topics<'a>(
                 }
             };
             let times = (window.start_ns, window.end_ns);
+            let outages_wanted = long
+                .and_then(|_| long_time::outages_wanted(&drawing, rows.as_ref(), series, window));
+            let away = long.map_or_else(Vec::new, |long| long.outages_between(times.0, times.1));
             let map = drawing.shown_as(options.basis, series, times, rows.as_ref());
             shown_as.insert(name.clone(), map);
             let map = map?;
@@ -117,6 +114,7 @@ pub(super) fn charted_topics<'a>(
                 rows,
                 wanted,
                 outages_wanted,
+                away,
             })
         })
         .collect();

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     data::{
         chart::{
-            ChartStyle, ChartWindow, Known, MissingTimes,
+            ChartStyle, ChartWindow, Known, incomplete_times,
             joined_candles::candle_track,
             rows::{self, ChartRows, WantedRows},
         },
@@ -99,30 +99,57 @@ pub(super) fn requests(
     requests
 }
 
-/// Hatches the intervals in which updates are missing, and the time between them in which the
-/// source was away. Where all begins nothing was lost: a line stands there.
+/// What is needed to know when the source of a topic was away, if the intervals that are drawn do
+/// not tell it.
+pub(super) fn outages_wanted(
+    drawing: &Drawing,
+    rows: Option<&ChartRows>,
+    series: &SampleSeries,
+    window: &ChartWindow,
+) -> Option<WantedRows> {
+    let (drawn_ns, distance_ns) = match (drawing, rows) {
+        (Drawing::Candles(candles, interval_ns), _) => {
+            let counts = candles.iter().map(|candle| candle.count);
+            (*interval_ns, rows::distance_ns(*interval_ns, counts)?)
+        }
+        (Drawing::Line(_) | Drawing::Band(_), Some(rows)) => {
+            let counts = rows.rows.iter().map(|row| row.count);
+            (
+                rows.interval_ns,
+                rows::distance_ns(rows.interval_ns, counts)?,
+            )
+        }
+        (Drawing::Line(_) | Drawing::Band(_), None) => (0, window.distance_ns(series)?),
+    };
+    let wanted = rows::outages_wanted(distance_ns, window);
+    (wanted.0.nanos() > drawn_ns).then_some(wanted)
+}
+
+/// Hatches the intervals in which updates are missing, and the times in which the source was away.
+/// Where all begins nothing was lost: a line stands there.
 pub(super) fn missing(canvas: &Canvas<'_>, charted: &ChartedTopic<'_>) {
     let of_candles = match &charted.drawing {
-        Drawing::Candles(candles, interval_ns) => MissingTimes::of(candles.iter().map(|candle| {
-            let end_ns = candle.start_ns.saturating_add(*interval_ns);
-            (candle.start_ns, end_ns, candle.known)
-        })),
-        Drawing::Line(_) | Drawing::Band(_) => MissingTimes::default(),
+        Drawing::Candles(candles, interval_ns) => {
+            let states = candles.iter().map(|candle| {
+                let end_ns = candle.start_ns.saturating_add(*interval_ns);
+                (candle.start_ns, end_ns, candle.known)
+            });
+            incomplete_times(states)
+        }
+        Drawing::Line(_) | Drawing::Band(_) => Vec::new(),
     };
     if let Some(begins_ns) = begins_ns(charted) {
         canvas.down(canvas.plot.x(begins_ns), canvas.theme().dim, 2.0);
     }
-    let of_rows = charted.rows.as_ref().map(|rows| &rows.missing);
-    for missing in [Some(&of_candles), of_rows].into_iter().flatten() {
-        for &times in &missing.incomplete {
-            canvas.incomplete(times);
-        }
-        for &(from_ns, to_ns) in &missing.away {
-            // A gap between samples that are held here is hatched for them.
-            let mut held = charted.series.gaps_between(from_ns, to_ns);
-            if !held.any(|gap| gap.from_ns < to_ns && gap.to_ns > from_ns) {
-                canvas.gap((from_ns, to_ns), SOURCE_AWAY);
-            }
+    let of_rows = charted.rows.iter().flat_map(|rows| &rows.incomplete);
+    for &times in of_candles.iter().chain(of_rows) {
+        canvas.incomplete(times);
+    }
+    for &(from_ns, to_ns) in &charted.away {
+        // A gap between samples that are held here is hatched for them.
+        let mut held = charted.series.gaps_between(from_ns, to_ns);
+        if !held.any(|gap| gap.from_ns < to_ns && gap.to_ns > from_ns) {
+            canvas.gap((from_ns, to_ns), SOURCE_AWAY);
         }
     }
 }
@@ -200,7 +227,7 @@ pub(super) fn note(canvas: &Canvas<'_>, pane: &ChartPane, topics: &[ChartedTopic
     let Some(rect) = canvas.words.place(rect, galley.text()) else {
         return;
     };
-    let ground = canvas.theme().background.gamma_multiply(0.85);
+    let ground = canvas.theme().background;
     canvas.inside.rect_filled(rect.expand(2.0), 3, ground);
     canvas.inside.galley(rect.min, galley, color);
 }

@@ -1,6 +1,6 @@
 //! Marks beside the data: gaps, alerts, and why a chart is empty.
 
-use egui::{Align, Align2, Color32, CornerRadius, pos2, vec2};
+use egui::{Align2, Color32, CornerRadius, pos2, vec2};
 use tickcast_protocol::message::TimeNs;
 
 use super::{
@@ -15,7 +15,7 @@ use crate::{
         history::{GapCause, SampleSeries},
         time::SECOND,
     },
-    ui::theme,
+    ui::{connection_words::waiting_words, theme, widgets::words_in_the_middle},
 };
 
 /// A shorter silence is no more than the time between two updates.
@@ -181,7 +181,7 @@ pub(super) fn empty_reason(canvas: &Canvas<'_>, pane: &ChartPane) {
         (Some(topic), None) if topic.latest.is_some() => {
             "This topic has texts and no numbers: Ctrl+I inspects them".to_owned()
         }
-        (_, None) => "Waiting for the first value".to_owned(),
+        (_, None) => waiting_words(canvas.scene, "the first value"),
         (_, Some(first_ns)) if canvas.plot.end_ns < first_ns => {
             let first = canvas.scene.zone.date_time(first_ns);
             match series.map_or(0, SampleSeries::evicted) {
@@ -200,18 +200,7 @@ pub(super) fn empty_reason(canvas: &Canvas<'_>, pane: &ChartPane) {
     in_the_middle(canvas, text);
 }
 
-/// Writes a sentence over the grid, on a ground of its own, in several lines where it is long.
+/// Writes a sentence over the grid.
 fn in_the_middle(canvas: &Canvas<'_>, text: impl ToString) {
-    let (area, theme) = (canvas.areas.plot, canvas.theme());
-    let room = (area.width() - 4.0 * theme::STEP).max(1.0);
-    let mut job = egui::text::LayoutJob::simple(text.to_string(), theme::text(), theme.muted, room);
-    job.halign = Align::Center;
-    let galley = canvas.inside.layout_job(job);
-    let place = area.center() - vec2(0.0, galley.size().y / 2.0);
-    let ground = galley.rect.translate(place.to_vec2());
-    let ground = ground.expand2(vec2(2.0 * theme::STEP, theme::STEP));
-    canvas
-        .inside
-        .rect_filled(ground, CornerRadius::ZERO, theme.background);
-    canvas.inside.galley(place, galley, theme.muted);
+    words_in_the_middle(&canvas.inside, canvas.areas.plot, text, canvas.theme());
 }

@@ -1,8 +1,8 @@
 //! Places of the words at the top of a chart: why a time is hatched, and where its history begins.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, sync::Arc};
 
-use egui::{Rect, vec2};
+use egui::{Galley, Rect, vec2};
 
 /// The most rows of words: more would cover the lines. What finds no place is left out.
 const ROWS_MAX: usize = 3;
@@ -14,6 +14,8 @@ const GAP: f32 = 4.0;
 #[derive(Debug, Default)]
 pub(super) struct PlacedWords {
     taken: RefCell<Vec<(Rect, String)>>,
+    /// Those that are written after the lines, which would cross them out.
+    waiting: RefCell<Vec<(Rect, Arc<Galley>)>>,
 }
 
 impl PlacedWords {
@@ -34,6 +36,16 @@ impl PlacedWords {
         // The spaces around neighbours may touch.
         taken.push((space.translate(row).shrink(0.5), words.to_owned()));
         Some(wanted.translate(row))
+    }
+
+    /// Words are to be written at a place that they have.
+    pub(super) fn write_later(&self, place: Rect, words: Arc<Galley>) {
+        self.waiting.borrow_mut().push((place, words));
+    }
+
+    /// The words that are to be written, in the order in which they came.
+    pub(super) fn take(&self) -> Vec<(Rect, Arc<Galley>)> {
+        self.waiting.take()
     }
 }
 

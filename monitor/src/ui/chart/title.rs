@@ -6,7 +6,7 @@ use tickcast_protocol::message::{Quality, Status};
 use super::pane::ChartPane;
 use crate::{
     data::{format, history::SeriesKind, time::SECOND, topics::MonitoredTopic},
-    ui::{names::Name, scene::Scene, theme, widgets::styled},
+    ui::{connection_words::missing_connection, names::Name, scene::Scene, theme, widgets::styled},
 };
 
 /// Further topics are only counted where less space than this is left for a name.
@@ -66,7 +66,8 @@ pub(super) fn show(
         title.show(ui, room);
         let topic = scene.store.topic_named(name.as_str());
         let Some(topic) = topic.filter(|topic| topic.latest.is_some()) else {
-            let waiting = "waiting for a value".to_owned();
+            let why = missing_connection(scene);
+            let waiting = why.map_or("waiting for a value".to_owned(), str::to_lowercase);
             label(ui, kept, waiting, theme::small(), theme.dim);
             continue;
         };

@@ -110,6 +110,7 @@ pub(super) fn draw(
     long_time::note(&canvas, pane, &topics);
     denied::draw(&canvas, pane);
     pane.state.requests = long_time::requests(scene, pane, &window, &topics);
+    canvas.write_words();
     readout::draw(&canvas, basis, &topics, pointer);
     // The width changes in steps, so that one more digit does not move everything.
     let wanted = widths.map(|width| ((width + 18.0) / 8.0).ceil() * 8.0);

@@ -14,7 +14,7 @@ use crate::{
         panes::frame,
         scene::Scene,
         theme,
-        widgets::styled,
+        widgets::{styled, words_in_the_middle},
     },
 };
 
@@ -134,13 +134,7 @@ pub(in crate::ui::panes) fn show(
     let mut change = None;
     if pane.tiles.is_empty() {
         let text = "Drag topics from the list to here, or press Ctrl+B for the selected one.";
-        ui.painter().text(
-            body.center(),
-            egui::Align2::CENTER_CENTER,
-            text,
-            theme::text(),
-            theme.muted,
-        );
+        words_in_the_middle(ui.painter(), body, text, theme);
     } else {
         let mut ui = ui.new_child(UiBuilder::new().max_rect(body.shrink(GAP / 2.0)));
         ui.set_clip_rect(body);
@@ -193,7 +187,7 @@ fn grid(
         let response = ui.interact(rect, id, Sense::click_and_drag());
         let topic = scene.store.topic_named(saved.topic.as_str());
         response.widget_info(|| {
-            let words = tile::words(saved, topic);
+            let words = tile::words(scene, saved, topic);
             egui::WidgetInfo::labeled(egui::Role::Button, true, words)
         });
         let asked = tile::paint(ui, scene, saved, topic, rect, response.hovered());

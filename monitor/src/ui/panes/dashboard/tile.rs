@@ -10,6 +10,7 @@ use crate::{
     ui::{
         chart::{paint as chart_paint, state_color},
         command::UiCommand,
+        connection_words::missing_connection,
         names::Name,
         scene::Scene,
         sparkline::Sparkline,
@@ -41,9 +42,19 @@ fn value(topic: &MonitoredTopic) -> String {
     }
 }
 
+/// What stands in place of a value, and why.
+fn no_value(scene: &Scene<'_>) -> String {
+    let why = missing_connection(scene);
+    why.map_or("no value yet".to_owned(), str::to_lowercase)
+}
+
 /// What a tile says, for screen readers.
-pub(super) fn words(saved: &SavedTile, topic: Option<&MonitoredTopic>) -> String {
-    let value = topic.map_or_else(|| "no value yet".to_owned(), value);
+pub(super) fn words(
+    scene: &Scene<'_>,
+    saved: &SavedTile,
+    topic: Option<&MonitoredTopic>,
+) -> String {
+    let value = topic.map_or_else(|| no_value(scene), value);
     let limits = topic.and_then(outside).unwrap_or_default();
     let status = topic.map_or("", |topic| match topic.effective_status() {
         Status::Live => "",
@@ -116,7 +127,7 @@ pub(super) fn paint(
     let body = inner.with_min_y(inner.top() + HEAD);
     let Some(topic) = topic.filter(|topic| topic.latest.is_some()) else {
         let font = theme::text();
-        let text = "no value yet";
+        let text = no_value(scene);
         painter.text(body.center(), Align2::CENTER_CENTER, text, font, theme.dim);
         return Vec::new();
     };

@@ -17,6 +17,7 @@ use crate::{
     ui::{
         chart::PaneResponse,
         command::UiCommand,
+        connection_words::waiting_words,
         panes::frame,
         scene::Scene,
         theme,
@@ -43,17 +44,19 @@ pub(in crate::ui::panes) fn show(
     let mut done = PaneResponse::default();
     let name = scene.selected.map_or("no topic", Topic::as_str);
     let body = frame::show(ui, scene, "Inspector", name, &mut done);
-    let topic = scene
-        .selected
-        .and_then(|name| scene.store.topic_named(name.as_str()));
     let ui = &mut frame::inside(ui, body);
-    let Some(topic) = topic else {
+    let Some(name) = scene.selected else {
         let text = "Select a topic in the list.";
         ui.label(styled(text, theme::text(), theme.muted));
         return done;
     };
-    let Some(messages) = topic.messages().filter(|messages| messages.len() > 0) else {
-        let text = "Waiting for a message of this topic.";
+    let topic = scene.store.topic_named(name.as_str());
+    let known = topic.and_then(|topic| {
+        let messages = topic.messages().filter(|messages| messages.len() > 0)?;
+        Some((topic, messages))
+    });
+    let Some((topic, messages)) = known else {
+        let text = waiting_words(scene, "the first message");
         ui.label(styled(text, theme::text(), theme.muted));
         return done;
     };

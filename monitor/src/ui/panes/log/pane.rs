@@ -9,6 +9,7 @@ use crate::{
     ui::{
         chart::PaneResponse,
         command::UiCommand,
+        connection_words::waiting_words,
         names::Name,
         panes::frame,
         scene::Scene,
@@ -96,8 +97,11 @@ pub(in crate::ui::panes) fn show(
     let lines = lines::lines(scene.store, &pane.topics, &pane.filter);
     if lines.is_empty() {
         let text = match pane.filter.trim() {
-            "" => "No message yet. Ctrl+J adds the selected topic, or takes it off.",
-            _ => "No line contains these words.",
+            "" => {
+                let waits = waiting_words(scene, "the first message");
+                format!("{waits}. Ctrl+J adds the selected topic, or takes it off.")
+            }
+            _ => "No line contains these words.".to_owned(),
         };
         ui.label(styled(text, theme::text(), theme.muted));
         return done;

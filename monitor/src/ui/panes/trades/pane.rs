@@ -7,8 +7,14 @@ use super::rows::{ROWS_MAX, TradeRow, rows};
 use crate::{
     data::{format, history::SeriesKind},
     ui::{
-        chart::PaneResponse, command::UiCommand, dragging, panes::frame, scene::Scene, theme,
-        widgets::styled,
+        chart::PaneResponse,
+        command::UiCommand,
+        connection_words::waiting_words,
+        dragging,
+        panes::frame,
+        scene::Scene,
+        theme,
+        widgets::{styled, words_in_the_middle},
     },
 };
 
@@ -68,12 +74,10 @@ pub(in crate::ui::panes) fn show(
     let series = series.filter(|series| series.kind() == SeriesKind::Trade);
     let (Some(topic), Some(series)) = (topic, series) else {
         let text = match topic.and_then(|topic| topic.latest.as_ref()) {
-            Some(_) => "This topic has no trades",
-            None => "Waiting for the first trade",
+            Some(_) => "This topic has no trades".to_owned(),
+            None => waiting_words(scene, "the first trade"),
         };
-        let (font, color) = (theme::text(), theme.muted);
-        ui.painter()
-            .text(body.center(), Align2::CENTER_CENTER, text, font, color);
+        words_in_the_middle(ui.painter(), body, text, theme);
         return done;
     };
     let (head, table) = body.split_top_bottom_at_y(body.top() + ROW);
