@@ -1,7 +1,8 @@
 //! What a real window costs, and how soon it shows an update: on a display of its own, with a
 //! software renderer, against a server in this process.
 //!
-//! * CPU of the program at 1,000 and 20,000 updates per second with one chart, as a part of a core
+//! * CPU of the program at 1,000 and 20,000 updates per second with one chart, and at 1,000 with two
+//!   further charts in windows of their own, as a part of a core
 //! * the time from a publish after silence until the pixels of the display have changed
 //!
 //! Run it with `cargo bench -p tickcast-monitor --bench window`. To compare with another build, add
@@ -25,7 +26,7 @@ use tickcast_protocol::{
 };
 use x11rb::{
     connection::Connection,
-    protocol::xproto::{ConnectionExt, ImageFormat, Window},
+    protocol::xproto::{ConnectionExt, ImageFormat, MapState, Window},
     rust_connection::RustConnection,
 };
 
@@ -49,6 +50,24 @@ const ACCENT: [u8; 3] = [0xff, 0xa9, 0x5a];
 
 const TOPIC: &str = "bench/value";
 
+/// A chart in the main window, and two in windows of their own that lie beside each other.
+const WITH_PANE_WINDOWS: &str = r#"{"workspace": {"tree": {"id": 1, "root": 1, "height": null,
+    "width": null, "tiles": {"next_tile_id": 9, "invisible": [], "tiles": {
+        "1": {"Container": {"Linear": {"children": [2, 3, 4], "dir": "Vertical",
+            "shares": {"shares": {}}}}},
+        "2": {"Pane": {"chart": {"topics": ["market/BTC-USDT/trade"]}}},
+        "3": {"Pane": {"chart": {"topics": ["market/ETH-USDT/trade"]}}},
+        "4": {"Pane": {"chart": {"topics": ["market/BTC-USDT/quote"]}}}}}}, "active": 2,
+    "windows": [{"pane": 3, "place": {"position": [0.0, 0.0], "size": [640.0, 420.0]}},
+        {"pane": 4, "place": {"position": [660.0, 0.0], "size": [640.0, 420.0]}}]}}"#;
+
+/// What is on the screen while CPU is measured.
+#[derive(Debug, Clone, Copy)]
+enum Scene {
+    Chart,
+    PaneWindows,
+}
+
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().collect();
     let before = arguments.iter().position(|argument| argument == "--before");
@@ -59,14 +78,14 @@ fn main() -> Result<()> {
     }
     let mut out = std::io::stdout();
     let display = Display::start()?;
-    for rate in [1_000, 20_000] {
+    for (rate, scene, words) in [
+        (1_000, Scene::Chart, ""),
+        (20_000, Scene::Chart, ""),
+        (1_000, Scene::PaneWindows, ", two windows of panes"),
+    ] {
         for (name, program) in &programs {
-            let cpu = cpu_at(&display, program, rate)?;
-            writeln!(
-                out,
-                "{name}: {rate} updates/s: {:.0} % of a core",
-                cpu * 100.0
-            )?;
+            let cpu = 100.0 * cpu_at(&display, program, rate, scene)?;
+            writeln!(out, "{name}: {rate} updates/s{words}: {cpu:.0} % of a core")?;
         }
     }
     for (name, program) in &programs {
@@ -84,15 +103,44 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn cpu_at(display: &Display, program: &Path, rate: usize) -> Result<f64> {
+fn cpu_at(display: &Display, program: &Path, rate: usize, scene: Scene) -> Result<f64> {
     let server = server(&["--feed", "simulated", "--sim-rate", &rate.to_string()])?;
-    let topic = "market/BTC-USDT/trade";
-    let program = Program::start(display, program, &url(&server), &["--chart", topic], None)?;
+    let (arguments, settings): (&[&str], _) = match scene {
+        Scene::Chart => (&["--chart", "market/BTC-USDT/trade"], None),
+        Scene::PaneWindows => (&[], Some(WITH_PANE_WINDOWS)),
+    };
+    let program = Program::start(display, program, &url(&server), arguments, settings)?;
     wait(WARM_UP);
+    let windows = windows_seen(display)?;
+    let expected = match scene {
+        Scene::Chart => 1,
+        Scene::PaneWindows => 3,
+    };
+    ensure!(
+        windows == expected,
+        "{windows} windows instead of {expected}"
+    );
     let (begun, before) = (Instant::now(), program.cpu()?);
     wait(MEASURED);
     let used = program.cpu()?.saturating_sub(before);
     Ok(used.as_secs_f64() / begun.elapsed().as_secs_f64())
+}
+
+/// The number of windows on a display.
+fn windows_seen(display: &Display) -> Result<usize> {
+    let (screen, number) = x11rb::connect(Some(&display.name))?;
+    let root = screen.setup().roots[number].root;
+    let all = screen.query_tree(root)?.reply()?.children;
+    let mut seen = 0;
+    for window in all {
+        let attributes = screen.get_window_attributes(window)?.reply()?;
+        // Some are as large as a pixel and hold nothing.
+        let size = screen.get_geometry(window)?.reply()?;
+        if attributes.map_state == MapState::VIEWABLE && size.width > 1 {
+            seen += 1;
+        }
+    }
+    Ok(seen)
 }
 
 /// A client that publishes.

@@ -97,12 +97,12 @@ impl Monitor {
 
     /// Takes in what the system tells of the window of a pane.
     fn pane_window_told(&mut self, ui: &Ui, pane: PaneId) {
-        let workspace = &mut self.panels.workspace;
         ui.input(|input| {
             let info = input.viewport();
             if let Some(place) = place_of(info) {
-                workspace.window_moved(pane, place);
+                self.pane_window_moved(pane, place);
             }
+            let workspace = &mut self.panels.workspace;
             if input.raw.events.contains(&Event::WindowFocused(true)) {
                 workspace.window_entered(pane);
             }

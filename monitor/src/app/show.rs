@@ -41,7 +41,9 @@ impl Monitor {
         let begun = Instant::now();
         let arrived = self.screen.arrived.take();
         self.screen.repaints.begin(begun, arrived);
-        self.screen.apply(ui.ctx(), &mut self.common.preferences);
+        self.apply_preferences(ui.ctx());
+        // What was applied just now counts for this repaint.
+        ui.reset_style();
         let mut commands = if self.panels.overlays.is_open() {
             Vec::new()
         } else {
@@ -56,6 +58,12 @@ impl Monitor {
         self.wake_changed(ui.ctx());
         self.schedule(ui.ctx());
         self.screen.repaints.end(begun.elapsed());
+    }
+
+    /// Applies the preferences to all windows. Before the first repaint, so that it has no other
+    /// colours than the later ones.
+    pub fn apply_preferences(&mut self, ctx: &egui::Context) {
+        self.screen.apply(ctx, &mut self.common.preferences);
     }
 
     /// Brings what charts draw by source time up to date.

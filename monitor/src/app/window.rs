@@ -104,6 +104,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         let others = std::mem::take(&mut saved.others);
         let queue = IncomingQueue::new(|| {});
         let mut monitor = Monitor::new(url, queue, Requests::unconnected(), saved, &args.charts);
+        monitor.apply_preferences(&cc.egui_ctx);
         monitor.set_login(login);
         monitor.connect();
         monitor.receive(clock_ns());

@@ -23,3 +23,4 @@ pub(crate) mod silences;
 pub(crate) mod time;
 pub(crate) mod topics;
 pub(crate) mod tree;
+pub(crate) mod undo_steps;

@@ -89,9 +89,7 @@ impl Name<'_> {
         width: f32,
     ) -> Option<f32> {
         let galley = self.cut_at_end(painter, width);
-        let glyphs = galley.rows.first().map_or(0, |row| row.glyphs.len());
-        // One glyph is the ellipsis.
-        if galley.elided && glyphs <= LETTERS_MIN {
+        if galley.elided && !tells(&galley) {
             return None;
         }
         let place = pos2(left_center.x, left_center.y - galley.size().y / 2.0);
@@ -108,14 +106,15 @@ impl Name<'_> {
     }
 
     /// Adds the text as a label that is cut at its end: texts begin with what they are about. A
-    /// tooltip has the whole text.
+    /// tooltip has the whole text. Where fewer than [`LETTERS_MIN`] letters fit there is none.
     pub(super) fn show_cut_at_end(&self, ui: &mut Ui, width: f32) -> Response {
         let width = width.min(ui.available_width()).max(0.0);
         let galley = self.cut_at_end(ui.painter(), width);
         self.label(ui, galley, width)
     }
 
-    /// Adds the name as a label of at most `width`. A tooltip has the whole name.
+    /// Adds the name as a label of at most `width`. A tooltip has the whole name. Where fewer than
+    /// [`LETTERS_MIN`] letters fit there is none.
     pub(super) fn show(&self, ui: &mut Ui, width: f32) -> Response {
         let width = width.min(ui.available_width()).max(0.0);
         let galley = self.layout(ui.painter(), width);
@@ -134,6 +133,9 @@ impl Name<'_> {
 
     fn label(&self, ui: &mut Ui, galley: Arc<Galley>, width: f32) -> Response {
         let is_cut = galley.elided || galley.text() != self.text;
+        if is_cut && !tells(&galley) {
+            return ui.allocate_exact_size(vec2(0.0, 0.0), Sense::hover()).1;
+        }
         let size = vec2(galley.size().x.min(width), galley.size().y);
         let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
         response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, self.text));
@@ -144,6 +146,12 @@ impl Name<'_> {
             response
         }
     }
+}
+
+/// Whether enough is left of a text that was cut. One glyph is the ellipsis.
+fn tells(cut: &Galley) -> bool {
+    let glyphs = cut.rows.first().map_or(0, |row| row.glyphs.len());
+    glyphs > LETTERS_MIN
 }
 
 /// Shares `room` between a name and a value of these widths, with a gap between them. The value is

@@ -387,3 +387,108 @@ fn the_title_of_a_narrow_pane_takes_the_room_of_buttons_that_are_not_seen() {
     let (buttons, title) = ends(&harness);
     assert!(title <= buttons, "{title} ends before {buttons}");
 }
+
+/// A lower and narrower rectangle is not the ground of the whole window.
+const GROUND_FROM: f32 = 600.0;
+
+/// The colours of what is painted, of each text with its words.
+fn colours(harness: &Harness<'_, Bench>) -> std::collections::BTreeSet<(String, [u8; 4])> {
+    fn collect(shape: &egui::Shape, colours: &mut std::collections::BTreeSet<(String, [u8; 4])>) {
+        match shape {
+            egui::Shape::Text(text) => {
+                let section = text.galley.job.sections.first();
+                let own = section.map(|section| section.format.color);
+                let color = text.override_text_color.or(own);
+                // Ages, rates and times change by themselves.
+                let words: String = text
+                    .galley
+                    .text()
+                    .chars()
+                    .filter(char::is_ascii_alphabetic)
+                    .collect();
+                let fallback = text.fallback_color;
+                let color = color.filter(|color| *color != egui::Color32::PLACEHOLDER);
+                colours.insert((words, color.unwrap_or(fallback).to_array()));
+            }
+            // The ground of all is painted by the test, before the program.
+            egui::Shape::Rect(rect) if rect.rect.size().min_elem() < GROUND_FROM => {
+                colours.insert((String::new(), rect.fill.to_array()));
+            }
+            egui::Shape::Vec(shapes) => {
+                for shape in shapes {
+                    collect(shape, colours);
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut colours = std::collections::BTreeSet::new();
+    for clipped in &harness.output().shapes {
+        collect(&clipped.shape, &mut colours);
+    }
+    colours
+}
+
+#[test]
+fn the_first_repaint_has_the_colours_of_the_later_ones() {
+    for theme in [ThemeChoice::Light, ThemeChoice::LightSafe] {
+        let mut settings = SavedState::default();
+        settings.preferences.theme = theme;
+        let mut harness = harness(settings, &[BTC]);
+        harness.run_steps(1);
+        let first = colours(&harness);
+        assert!(first.len() > 20, "{first:?}");
+        harness.run_steps(3);
+        assert_eq!(first, colours(&harness), "{theme:?}");
+    }
+    // Another theme in the middle counts for the same repaint.
+    let mut harness = harness(SavedState::default(), &[BTC]);
+    harness.run_steps(3);
+    let monitor = &mut harness.state_mut().monitor;
+    monitor.execute(UiCommand::SetTheme(ThemeChoice::Light));
+    harness.run_steps(1);
+    let first = colours(&harness);
+    harness.run_steps(3);
+    assert_eq!(first, colours(&harness));
+}
+
+#[test]
+fn in_a_very_narrow_pane_the_title_tells_its_topic_or_is_left_out() {
+    let mut harness = harness_of([720.0, 420.0], SavedState::default(), &[BTC]);
+    fill(&mut harness.state_mut().script);
+    harness.run_steps(2);
+    for topic in [
+        "market/BTC-USDT/quote",
+        "market/ETH-USDT/trade",
+        "market/EUR-USD/quote",
+    ] {
+        row(&harness, topic).click_modifiers(Modifiers::COMMAND);
+        harness.run_steps(3);
+    }
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::M);
+    harness.run_steps(3);
+    let window = whole(&harness);
+    let headers = harness.query_all_by_label_contains("Pane ");
+    let headers: Vec<(String, egui::Rect)> = headers
+        .map(|node| (node.accesskit_node().label().unwrap(), node.rect()))
+        .collect();
+    let narrow = headers.iter().filter(|(_, rect)| rect.width() < 150.0);
+    assert!(narrow.count() >= 2, "{headers:?}");
+    for (label, rect) in headers {
+        let name = label.strip_prefix("Pane ").unwrap();
+        harness.hover_at(rect.center() + vec2(0.0, 60.0));
+        harness.run_steps(3);
+        let title = texts(&harness, rect.intersect(window)).into_iter();
+        let title: Vec<(String, egui::Rect)> = title
+            .filter(|(text, _)| !["×", "View", "↗"].contains(&&**text))
+            .collect();
+        assert!(
+            !title.iter().any(|(text, _)| text == "…"),
+            "{label}: {title:?}"
+        );
+        let end = title.first().map(|(text, _)| text.trim_matches('…'));
+        let end = end.expect("a title");
+        assert!(name.contains(end) && end.len() >= 3, "{label}: {title:?}");
+        assert_apart(&harness, rect, &label);
+    }
+}

@@ -2,11 +2,10 @@
 
 use tickcast_protocol::message::TimeNs;
 
+use crate::data::undo_steps::UndoSteps;
+
 /// Turns of the wheel within this time are one gesture.
 const WHEEL_NS: i64 = 700_000_000;
-
-/// The most changes that can be undone.
-const UNDO_MAX: usize = 100;
 
 /// What changes a view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,17 +19,14 @@ pub(crate) enum Gesture {
 /// The views before each gesture.
 #[derive(Debug, Clone)]
 pub(crate) struct ViewHistory<T> {
-    past: Vec<T>,
-    /// Changes that were forgotten because there were too many.
-    forgotten: usize,
+    past: UndoSteps<T>,
     wheel_ns: Option<TimeNs>,
 }
 
 impl<T> Default for ViewHistory<T> {
     fn default() -> Self {
         Self {
-            past: Vec::new(),
-            forgotten: 0,
+            past: UndoSteps::default(),
             wheel_ns: None,
         }
     }
@@ -51,16 +47,12 @@ impl<T: PartialEq> ViewHistory<T> {
         if goes_on {
             return;
         }
-        if self.past.len() == UNDO_MAX {
-            self.past.remove(0);
-            self.forgotten += 1;
-        }
         self.past.push(before);
     }
 
     /// How many gestures it has remembered and not undone.
     pub(crate) fn depth(&self) -> usize {
-        self.forgotten + self.past.len()
+        self.past.depth()
     }
 
     /// The view before the last gesture that changed anything, if that gesture came after the time
@@ -101,28 +93,13 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_of_too_many_steps_is_forgotten() {
-        let mut history = ViewHistory::default();
-        for step in 0..=UNDO_MAX {
-            history.remember(step, Gesture::Single, 0);
-        }
-        let mut steps = 0;
-        let mut now = UNDO_MAX + 1;
-        while let Some(before) = history.undo_since(0, &now) {
-            now = before;
-            steps += 1;
-        }
-        assert_eq!((steps, now), (UNDO_MAX, 1));
-    }
-
-    #[test]
     fn gestures_before_a_depth_are_not_undone() {
         let mut history = ViewHistory::default();
-        for step in 0..=UNDO_MAX {
+        for step in 0..=200 {
             history.remember(step, Gesture::Single, 0);
         }
         let depth = history.depth();
-        assert_eq!(depth, UNDO_MAX + 1, "the forgotten one counts");
+        assert_eq!(depth, 201, "the forgotten ones count");
         history.remember(300, Gesture::Single, 0);
         // A drag that moved nothing.
         history.remember(301, Gesture::Single, 0);
@@ -131,6 +108,6 @@ mod tests {
         assert_eq!(history.depth(), depth);
         history.remember(300, Gesture::Single, 0);
         assert_eq!(history.undo_since(depth, &300), None, "it changed nothing");
-        assert_eq!(history.undo_since(0, &300), Some(UNDO_MAX));
+        assert_eq!(history.undo_since(0, &300), Some(200));
     }
 }

@@ -11,13 +11,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::place::{ScreenArea, WindowPlace};
+use super::undo_steps::UndoSteps;
 
 /// The most windows beside the main one. Each is painted by itself, which without a graphics card
 /// takes up to 40 ms of CPU time, and eight fill the screens of a large desk.
 pub(crate) const PANE_WINDOWS_MAX: usize = 8;
-
-/// The most steps that can be undone.
-const UNDO_MAX: usize = 100;
 
 /// Number of a pane within its layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -55,7 +53,7 @@ struct WindowStep {
 pub(crate) struct PaneWindows {
     /// In the order in which they were taken out.
     open: Vec<PaneWindow>,
-    past: Vec<WindowStep>,
+    past: UndoSteps<WindowStep>,
 }
 
 impl PaneWindows {
@@ -192,9 +190,6 @@ impl PaneWindows {
     }
 
     fn remember(&mut self, depths: UndoDepths) {
-        if self.past.len() == UNDO_MAX {
-            self.past.remove(0);
-        }
         self.past.push(WindowStep {
             before: self.open.clone(),
             depths,

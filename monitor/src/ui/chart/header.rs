@@ -20,6 +20,10 @@ use crate::{
 /// In narrower panes the buttons are in a menu, so that the title keeps its room.
 const BUTTONS_FROM_WIDTH: f32 = 720.0;
 
+/// In narrower panes the title has the room of the menu with the buttons. Keys and the menu of a
+/// right click do the same.
+const MENU_FROM_WIDTH: f32 = 180.0;
+
 /// In narrower panes the longer candles are in a menu of their own.
 const LONG_CANDLES_FROM_WIDTH: f32 = 1_200.0;
 
@@ -59,17 +63,21 @@ pub(super) fn show(
     } else {
         Color32::TRANSPARENT
     };
-    let close = egui::Button::new(styled("×", theme::text(), color)).frame_when_inactive(false);
-    let close = ui.add(close).on_hover_text("Close this pane (Ctrl+W)");
-    close.widget_info(|| {
-        egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Close {name}"))
-    });
-    done.is_closed = close.clicked();
-    done.changes_window |= own_window::button(ui, scene, name, color);
+    if rect.width() >= theme::PANE_CLOSE_FROM_WIDTH {
+        let close = egui::Button::new(styled("×", theme::text(), color)).frame_when_inactive(false);
+        let close = ui.add(close).on_hover_text("Close this pane (Ctrl+W)");
+        close.widget_info(|| {
+            egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Close {name}"))
+        });
+        done.is_closed = close.clicked();
+    }
+    if rect.width() >= theme::PANE_WINDOW_FROM_WIDTH {
+        done.changes_window |= own_window::button(ui, scene, name, color);
+    }
     let has_buttons = rect.width() >= BUTTONS_FROM_WIDTH;
     if has_buttons {
         buttons(pane, ui, scene, rect.width() >= LONG_CANDLES_FROM_WIDTH);
-    } else {
+    } else if rect.width() >= MENU_FROM_WIDTH {
         let menu = egui::Button::new(styled("View", theme::small(), color));
         let menu = menu.frame_when_inactive(false);
         egui::containers::menu::MenuButton::from_button(menu).ui(ui, |ui| {

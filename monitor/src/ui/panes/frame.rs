@@ -34,20 +34,28 @@ pub(super) fn show(
     let layout = Layout::right_to_left(Align::Center);
     let mut ui = ui.new_child(UiBuilder::new().max_rect(inner).layout(layout));
     // Always there for the keyboard and for screen readers.
-    let close =
-        egui::Button::new(styled("×", theme::text(), theme.muted)).frame_when_inactive(false);
-    let close = ui.add(close);
-    close.widget_info(|| {
-        let name = format!("Close {}", title.to_lowercase());
-        egui::WidgetInfo::labeled(egui::Role::Button, true, name)
-    });
-    done.is_closed = close.clicked();
-    done.changes_window = own_window::button(&mut ui, scene, title, theme.muted);
+    if header.width() >= theme::PANE_CLOSE_FROM_WIDTH {
+        let close =
+            egui::Button::new(styled("×", theme::text(), theme.muted)).frame_when_inactive(false);
+        let close = ui.add(close);
+        close.widget_info(|| {
+            let name = format!("Close {}", title.to_lowercase());
+            egui::WidgetInfo::labeled(egui::Role::Button, true, name)
+        });
+        done.is_closed = close.clicked();
+    }
+    if header.width() >= theme::PANE_WINDOW_FROM_WIDTH {
+        done.changes_window = own_window::button(&mut ui, scene, title, theme.muted);
+    }
     handle.context_menu(|ui| done.changes_window |= own_window::menu_item(ui, scene));
     ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
         ui.spacing_mut().item_spacing.x = 10.0;
-        let words = styled(title, theme::strong(), theme.text);
-        ui.add(egui::Label::new(words).truncate());
+        let words = Name {
+            text: title,
+            font: theme::strong(),
+            color: theme.text,
+        };
+        words.show_cut_at_end(ui, f32::INFINITY);
         let name = Name {
             text: about,
             font: theme::small(),

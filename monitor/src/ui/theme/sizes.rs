@@ -18,3 +18,10 @@ pub(crate) const CORNER: CornerRadius = CornerRadius::same(6);
 pub(crate) const LINE_WIDTH: f32 = 1.4;
 /// How long a changed value is highlighted.
 pub(crate) const FLASH_NS: i64 = 150_000_000;
+
+/// In a narrower pane the title has the room of the button that takes it out into a window. The
+/// menu and W do the same.
+pub(crate) const PANE_WINDOW_FROM_WIDTH: f32 = 132.0;
+
+/// In a narrower pane the title has the room of the cross. Ctrl+W does the same.
+pub(crate) const PANE_CLOSE_FROM_WIDTH: f32 = 92.0;
