@@ -30,7 +30,7 @@ fn searching(c: &mut Criterion) {
     let mut topics = Topics::default();
     for number in 0..TOPICS {
         let info = TopicInfo::new(number as u32, topic(number));
-        topics.introduce(info, Default::default());
+        topics.introduce(info, Default::default(), &mut Steps::unlimited());
     }
     let mut group = c.benchmark_group("topics of a filter among 100,000");
     for text in [
@@ -42,9 +42,10 @@ fn searching(c: &mut Criterion) {
         let filter = Filter::new(text).expect("a filter");
         group.bench_function(text, |b| {
             b.iter(|| {
-                let mut search = topics.search(black_box(&filter));
+                let steps = &mut Steps::unlimited();
+                let mut search = topics.search(black_box(&filter), steps);
                 let mut found = Vec::new();
-                topics.advance(&mut search, &mut Steps::unlimited(), |id| found.push(id));
+                topics.advance(&mut search, steps, |id| found.push(id));
                 found
             });
         });

@@ -307,7 +307,8 @@ impl ShardHandle {
     /// Searches for the topics that a filter matches, ascending, a slice between two turns at a
     /// time.
     pub(super) async fn search(self: &Rc<Self>, filter: &Filter) -> Vec<TopicId> {
-        let mut search = self.with(|shard, _| shard.topics().search(filter));
+        let steps = &mut Steps::new(SLICE_MAX_STEPS);
+        let mut search = self.with(|shard, _| shard.topics().search(filter, steps));
         let mut found = Vec::new();
         while !self.with(|shard, _| {
             let mut steps = Steps::new(SLICE_MAX_STEPS);

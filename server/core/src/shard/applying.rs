@@ -13,7 +13,7 @@ use super::{
     latest_batch::introduce_steps,
     socket::Socket,
     status_cursor::news_steps,
-    steps::{Steps, index_steps, json_steps},
+    steps::{Steps, json_steps},
     topics::TopicState,
 };
 use crate::tape::{AckResult, Strip};
@@ -134,11 +134,11 @@ impl<S: Socket> Shard<S> {
             return;
         }
         let channels = self.channels.matching(&info.topic, steps);
-        steps.take(channels.len() + index_steps(info.topic.as_str()));
+        steps.take(channels.len());
         for &key in &channels {
             self.channels[key].add_topic(info.id);
         }
-        self.topics.introduce(info.clone(), channels);
+        self.topics.introduce(info.clone(), channels, steps);
         self.stats.topics.set(self.topics.len() as u64);
     }
 

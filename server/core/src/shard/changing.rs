@@ -60,7 +60,7 @@ impl<S: Socket> Shard<S> {
                     id,
                     previous,
                     subscription,
-                    to: self.channel_for(spec),
+                    to: self.channel_for(spec, &mut steps),
                     left: None,
                 };
                 self.begin_request(key, UnderWay::Change(request), now);

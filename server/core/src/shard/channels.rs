@@ -54,12 +54,13 @@ impl Channels {
         spec: ChannelSpec,
         epoch: Epoch,
         topics: &Topics,
+        steps: &mut Steps,
     ) -> ChannelKey {
-        let search = topics.search(&spec.filter);
+        let search = topics.search(&spec.filter, steps);
         let channel = |key| Channel::new(key, spec.clone(), epoch, search);
         let key = self.slots.insert_with(channel);
         // New topics find the channel from now on, and the search finds all earlier ones.
-        self.by_filter.insert(&spec.filter, key);
+        self.by_filter.insert(&spec.filter, key, steps);
         self.unpaced += usize::from(spec.pace.interval().is_zero());
         self.by_spec.insert(spec, key);
         key
@@ -91,12 +92,11 @@ impl Channels {
         is_over
     }
 
-    /// Ends a channel that has no subscription any more. Its topics forget it, and its key becomes
-    /// free, in calls of [`sweep`](Self::sweep).
+    /// Ends a channel that has no subscription any more. New topics and its own forget it, and its
+    /// key becomes free, in calls of [`sweep`](Self::sweep).
     pub(super) fn end(&mut self, key: ChannelKey) {
         let channel = &mut self.slots[key];
         channel.end();
-        self.by_filter.remove(&channel.spec.filter, key);
         self.unpaced -= usize::from(channel.spec.pace.interval().is_zero());
         self.by_spec.remove(&channel.spec);
         self.ended.push(key);
@@ -109,6 +109,13 @@ impl Channels {
 
     /// Goes on to remove ended channels. Returns those that are removed now, whose keys are free.
     pub(super) fn sweep(&mut self, topics: &mut Topics, steps: &mut Steps) -> Vec<ChannelKey> {
+        while !steps.are_spent()
+            && let Some(key) = self.ended.take_findable()
+        {
+            let filter = &self.slots[key].spec.filter;
+            self.by_filter.remove(filter, key, steps);
+            self.ended.push_unfindable(key);
+        }
         let removed = self.ended.sweep(&self.slots, topics, steps);
         for &key in &removed {
             self.slots.remove(key);
@@ -122,7 +129,11 @@ impl Channels {
 
     /// The channels whose filter matches a topic.
     pub(super) fn matching(&self, topic: &Topic, steps: &mut Steps) -> SmallVec<[ChannelKey; 2]> {
-        self.by_filter.matching(topic, steps)
+        let mut found = self.by_filter.matching(topic, steps);
+        steps.take(found.len());
+        // Channels that have ended are found until their filters are removed.
+        found.retain(|key| self.slots[*key].subscriptions > 0);
+        found
     }
 
     /// Number of channels that have not ended.

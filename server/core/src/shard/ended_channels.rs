@@ -21,7 +21,9 @@ const CHANNELS_PER_STEP: usize = 8;
 /// The ended channels of a shard; see the module.
 #[derive(Debug, Default)]
 pub(super) struct EndedChannels {
-    /// Ended channels whose turn has not come.
+    /// Ended channels that new topics still find.
+    findable: Vec<ChannelKey>,
+    /// Other ended channels whose turn has not come.
     waiting: Vec<ChannelKey>,
     leaving: Option<Leaving>,
 }
@@ -39,13 +41,23 @@ struct Leaving {
 }
 
 impl EndedChannels {
-    /// Adds a channel that has ended.
+    /// Adds a channel that has ended. New topics still find it.
     pub(super) fn push(&mut self, key: ChannelKey) {
+        self.findable.push(key);
+    }
+
+    /// Takes a channel that new topics find, so that they find it no more.
+    pub(super) fn take_findable(&mut self) -> Option<ChannelKey> {
+        self.findable.pop()
+    }
+
+    /// Adds a channel whose topics are known: no new topic finds it any more.
+    pub(super) fn push_unfindable(&mut self, key: ChannelKey) {
         self.waiting.push(key);
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && self.leaving.is_none()
+        self.findable.is_empty() && self.waiting.is_empty() && self.leaving.is_none()
     }
 
     /// Goes on while there are steps. Returns the channels that no topic knows any more.

@@ -43,15 +43,6 @@ pub(super) fn name_steps(name: &str) -> usize {
     name.len() / NAME_BYTES_PER_STEP
 }
 
-/// Steps of a level of a new name: its text and its node are looked up, and often added.
-const LEVEL_STEPS: usize = 20;
-
-/// Steps of adding a topic's name to the index.
-pub(super) fn index_steps(name: &str) -> usize {
-    let levels = 1 + name.bytes().filter(|&byte| byte == b'/').count();
-    LEVEL_STEPS * levels + name_steps(name)
-}
-
 /// Bytes of memory that the kernel takes back in one step, a page at a time. It gives a long batch
 /// pages of its own.
 const RELEASED_BYTES_PER_STEP: usize = 512;
@@ -116,14 +107,6 @@ mod tests {
         for (bytes, steps) in [(0, 0), (11, 0), (12, 1), (240, 20)] {
             assert_eq!(name_steps(&"x".repeat(bytes)), steps, "{bytes}");
         }
-    }
-
-    #[test]
-    fn each_level_of_a_new_name_costs_twenty_steps() {
-        for (name, steps) in [("a", 20), ("a/b", 40), ("a//", 60)] {
-            assert_eq!(index_steps(name), steps, "{name}");
-        }
-        assert_eq!(index_steps(&"x".repeat(48)), 20 + 4);
     }
 
     #[test]

@@ -119,7 +119,7 @@ impl<S: Socket> Shard<S> {
         }
         request.starting = Some(Starting {
             filter,
-            channel: self.channel_for(spec),
+            channel: self.channel_for(spec, steps),
             resume,
             walk: None,
         });
@@ -388,10 +388,13 @@ impl<S: Socket> Shard<S> {
     }
 
     /// A part in the channel for a spec, which is created if it does not exist.
-    pub(super) fn channel_for(&mut self, spec: ChannelSpec) -> ChannelKey {
+    pub(super) fn channel_for(&mut self, spec: ChannelSpec, steps: &mut Steps) -> ChannelKey {
         let key = match self.channels.find(&spec) {
             Some(key) => key,
-            None => self.channels.insert(spec, self.lineage.epoch, &self.topics),
+            None => {
+                let epoch = self.lineage.epoch;
+                self.channels.insert(spec, epoch, &self.topics, steps)
+            }
         };
         self.channels[key].subscriptions += 1;
         self.stats.channels.set(self.channels.len() as u64);

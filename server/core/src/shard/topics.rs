@@ -107,9 +107,14 @@ pub struct Topics {
 
 impl Topics {
     /// Adds the next topic.
-    pub fn introduce(&mut self, info: TopicInfo, channels: SmallVec<[ChannelKey; 2]>) {
+    pub fn introduce(
+        &mut self,
+        info: TopicInfo,
+        channels: SmallVec<[ChannelKey; 2]>,
+        steps: &mut Steps,
+    ) {
         debug_assert_eq!(info.id as usize, self.states.len());
-        self.index.insert(info.topic.clone());
+        self.index.insert(info.topic.clone(), steps);
         self.positions.push(0);
         self.states.push(Box::new(TopicState {
             info,
@@ -133,7 +138,7 @@ impl Topics {
         mut change: impl FnMut() -> u64,
     ) {
         let RestoredTopic { info, newest, .. } = restored;
-        self.introduce(info.clone(), SmallVec::new());
+        self.introduce(info.clone(), SmallVec::new(), &mut Steps::unlimited());
         let id = info.id as usize;
         self.positions[id] = restored.position;
         let state = &mut self.states[id];
@@ -221,8 +226,8 @@ impl Topics {
     }
 
     /// Begins a search for the topics that a filter matches.
-    pub fn search(&self, filter: &Filter) -> Search {
-        Search::new(&self.index, filter)
+    pub fn search(&self, filter: &Filter, steps: &mut Steps) -> Search {
+        Search::new(&self.index, filter, steps)
     }
 
     /// Goes on with a search while there are steps, and passes the id of each topic to `found`.

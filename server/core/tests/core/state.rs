@@ -181,9 +181,10 @@ fn the_newest_values_of_a_filter_are_a_list_in_json() {
     assert!(!bench.shard.topics().is_empty());
     let mut latest = |filter: &str| {
         let topics = bench.shard.topics();
-        let mut search = topics.search(&Filter::new(filter).unwrap());
+        let steps = &mut Steps::unlimited();
+        let mut search = topics.search(&Filter::new(filter).unwrap(), steps);
         let mut found = Vec::new();
-        assert!(topics.advance(&mut search, &mut Steps::unlimited(), |id| found.push(id)));
+        assert!(topics.advance(&mut search, steps, |id| found.push(id)));
         let mut json = Vec::new();
         bench.shard.append_latest(&found, &mut json);
         let json = format!("[{}]", String::from_utf8(json).unwrap());

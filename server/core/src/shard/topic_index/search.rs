@@ -5,7 +5,7 @@ use tickcast_protocol::{message::TopicId, topic::Filter};
 
 use super::{
     is_hidden,
-    topic_tree::{LevelIndex, NONE, NodeIndex, ROOT, TopicTree},
+    topic_tree::{LOOKUP_STEPS, LevelIndex, NONE, NodeIndex, ROOT, TopicTree},
 };
 use crate::shard::steps::Steps;
 
@@ -51,7 +51,7 @@ enum Open {
 
 impl Search {
     /// Begins a search.
-    pub(crate) fn new(tree: &TopicTree, filter: &Filter) -> Self {
+    pub(crate) fn new(tree: &TopicTree, filter: &Filter, steps: &mut Steps) -> Self {
         let mut search = Self {
             levels: SmallVec::new(),
             has_rest: false,
@@ -59,13 +59,13 @@ impl Search {
             open: SmallVec::new(),
         };
         // Without a start there is nothing to find.
-        let start = search.plan(tree, filter);
+        let start = search.plan(tree, filter, steps);
         search.open.extend(start);
         search
     }
 
     /// Reads the filter, and returns where to start.
-    fn plan(&mut self, tree: &TopicTree, filter: &Filter) -> Option<Open> {
+    fn plan(&mut self, tree: &TopicTree, filter: &Filter, steps: &mut Steps) -> Option<Open> {
         // The end of the leading levels without wildcards.
         let (mut top, mut top_depth) = (ROOT, 0);
         let mut rarest: Option<(u32, Open)> = None;
@@ -74,9 +74,11 @@ impl Search {
                 "#" => self.has_rest = true,
                 "+" => self.levels.push(Wanted::Any),
                 text => {
+                    steps.take(LOOKUP_STEPS);
                     let index = tree.level_index(depth, text)?;
                     self.levels.push(Wanted::Level(index));
                     if top_depth == depth {
+                        steps.take(LOOKUP_STEPS);
                         top = tree.child(top, index)?;
                         top_depth += 1;
                         continue;
@@ -151,13 +153,15 @@ impl Search {
                     let node = tree.node(node).first_child;
                     return self.push(Open::Siblings { node, depth });
                 }
-                Wanted::Level(level) => match tree.child(node, level) {
-                    Some(child) => node = child,
-                    None => return,
-                },
+                Wanted::Level(level) => {
+                    steps.take(LOOKUP_STEPS);
+                    match tree.child(node, level) {
+                        Some(child) => node = child,
+                        None => return,
+                    }
+                }
             }
             depth += 1;
-            steps.take(1);
         }
         let topic = tree.node(node).topic;
         if topic != NONE && topic < self.topics {

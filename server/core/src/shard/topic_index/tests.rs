@@ -9,7 +9,10 @@ use tickcast_protocol::{
     topic::{Filter, Topic},
 };
 
-use super::{FilterTree, Search, TopicTree};
+use super::{
+    FilterTree, Search, TopicTree,
+    topic_tree::{ADD_NODE_STEPS, ADD_TEXT_STEPS, LOOKUP_STEPS},
+};
 use crate::shard::steps::Steps;
 
 /// Names and filters of only a few different levels, so that many match.
@@ -49,7 +52,7 @@ fn search(
     slice: usize,
     later: &[Topic],
 ) -> (Vec<TopicId>, usize) {
-    let mut search = Search::new(tree, filter);
+    let mut search = Search::new(tree, filter, &mut Steps::unlimited());
     let mut later = later.iter();
     let mut found = Vec::new();
     let mut longest = 0;
@@ -61,13 +64,13 @@ fn search(
             return (found, longest);
         }
         if let Some(name) = later.next() {
-            tree.insert(name.clone());
+            tree.insert(name.clone(), &mut Steps::unlimited());
         }
     }
 }
 
 /// Steps that a slice may take above its limit: those of one node with its levels.
-const EXCESS_MAX: usize = 10;
+const EXCESS_MAX: usize = 5 + 4 * LOOKUP_STEPS;
 
 proptest! {
     #[test]
@@ -81,7 +84,7 @@ proptest! {
         for filter in &filters {
             let mut tree = TopicTree::default();
             for name in first {
-                tree.insert(name.clone());
+                tree.insert(name.clone(), &mut Steps::unlimited());
             }
             let (mut found, longest) = search(&mut tree, filter, slice, later);
             found.sort_unstable();
@@ -101,12 +104,15 @@ proptest! {
     ) {
         let mut tree = FilterTree::default();
         for (key, filter) in filters.iter().enumerate() {
-            tree.insert(filter, key);
+            tree.insert(filter, key, &mut Steps::unlimited());
         }
         let gone = |key: usize| removed[key];
         for (key, filter) in filters.iter().enumerate().filter(|&(key, _)| gone(key)) {
-            tree.remove(filter, key);
+            tree.remove(filter, key, &mut Steps::unlimited());
         }
+        let left: BTreeSet<_> = filters.iter().enumerate().filter(|&(key, _)| !gone(key)).collect();
+        let distinct: BTreeSet<_> = left.iter().map(|(_, filter)| filter.as_str()).collect();
+        prop_assert!(tree.nodes() <= 1 + 2 * distinct.len(), "{} nodes", tree.nodes());
         for name in &topics {
             let mut found = tree.matching(name, &mut Steps::unlimited()).to_vec();
             found.sort_unstable();
@@ -123,10 +129,10 @@ proptest! {
     fn removed_filters_leave_no_nodes(filters in filters()) {
         let mut tree = FilterTree::default();
         for filter in &filters {
-            tree.insert(filter, 0);
+            tree.insert(filter, 0, &mut Steps::unlimited());
         }
         for filter in &filters {
-            tree.remove(filter, 0);
+            tree.remove(filter, 0, &mut Steps::unlimited());
         }
         prop_assert!(tree.is_empty());
     }
@@ -136,16 +142,59 @@ proptest! {
 fn steps(tree: &TopicTree, filter: &str) -> usize {
     let mut steps = Steps::unlimited();
     let filter = Filter::new(filter).unwrap();
-    assert!(Search::new(tree, &filter).advance(tree, &mut steps, |_| {}));
+    let mut search = Search::new(tree, &filter, &mut steps);
+    assert!(search.advance(tree, &mut steps, |_| {}));
     steps.taken()
 }
 
 fn tree(names: impl IntoIterator<Item = String>) -> TopicTree {
     let mut tree = TopicTree::default();
     for name in names {
-        tree.insert(Topic::new(&name).unwrap());
+        tree.insert(Topic::new(&name).unwrap(), &mut Steps::unlimited());
     }
     tree
+}
+
+/// The levels of a filter are nodes only where filters part.
+#[test]
+fn filters_of_many_levels_have_few_nodes() {
+    let filter = |end: &str| Filter::new(&("+/".repeat(100) + end)).unwrap();
+    let mut tree = FilterTree::default();
+    let mut steps = Steps::unlimited();
+    tree.insert(&filter("a"), 1, &mut steps);
+    assert_eq!(tree.nodes(), 2, "the root and the end");
+    tree.insert(&filter("b"), 2, &mut steps);
+    assert_eq!(tree.nodes(), 4, "both ends, and where they part");
+    let name = Topic::new(&("x/".repeat(100) + "b")).unwrap();
+    let before = steps.taken();
+    assert_eq!(tree.matching(&name, &mut steps).to_vec(), [2]);
+    assert!(steps.taken() - before < 100, "{}", steps.taken() - before);
+    tree.remove(&filter("a"), 1, &mut steps);
+    assert_eq!(tree.nodes(), 2, "they part no more");
+    assert_eq!(tree.matching(&name, &mut steps).to_vec(), [2]);
+}
+
+/// What is already there is only looked up.
+#[test]
+fn a_new_name_costs_what_it_adds() {
+    let mut tree = TopicTree::default();
+    for (name, lookups, texts, nodes) in [
+        // Texts and nodes, of which nothing is known.
+        ("a/b", 2, 2, 2),
+        // The first node is known, and the text of the second one is not.
+        ("a/c", 3, 1, 1),
+        // The text of the second level is known, below a node that is new.
+        ("d/c", 2, 1, 2),
+        // The text of the second level is known, below a node that is known.
+        ("d/b", 4, 0, 1),
+        ("a", 2, 0, 0),
+    ] {
+        let mut steps = Steps::unlimited();
+        tree.insert(Topic::new(name).unwrap(), &mut steps);
+        let added = texts * ADD_TEXT_STEPS + nodes * ADD_NODE_STEPS;
+        let expected = lookups * LOOKUP_STEPS + added;
+        assert_eq!(steps.taken(), expected, "{name}");
+    }
 }
 
 #[test]

@@ -5,7 +5,20 @@ use std::hash::BuildHasher;
 use hashbrown::DefaultHashBuilder;
 use tickcast_protocol::{message::TopicId, topic::Topic};
 
-use crate::growth::{IndexTable, Pages};
+use crate::{
+    growth::{IndexTable, Pages},
+    shard::steps::{Steps, name_steps},
+};
+
+/// Steps of looking a text or a node up: the entry, and what it stands for, may be anywhere in
+/// memory.
+pub(super) const LOOKUP_STEPS: usize = 4;
+
+/// Steps of adding a node. While a table grows, others of its entries move as well.
+pub(super) const ADD_NODE_STEPS: usize = 16;
+
+/// The same of a text: the texts of the entries that move are read.
+pub(super) const ADD_TEXT_STEPS: usize = 24;
 
 /// Index of a [`TopicNode`].
 pub(super) type NodeIndex = u32;
@@ -103,22 +116,32 @@ impl Default for TopicTree {
 
 impl TopicTree {
     /// Adds the next topic.
-    pub(crate) fn insert(&mut self, name: Topic) {
+    pub(crate) fn insert(&mut self, name: Topic, steps: &mut Steps) {
+        steps.take(name_steps(name.as_str()));
         let id = self.len();
         self.names.push(name.clone());
         let mut node = ROOT;
+        let mut is_node_new = false;
         let mut start = 0;
         let mut depth = 0;
         self.nodes[ROOT as usize].topics += 1;
         for text in name.as_str().split('/') {
-            let level = match self.level_index(depth, text) {
-                Some(level) => level,
-                None => self.add_level(id, start, start + text.len(), depth),
-            };
-            node = match self.child(node, level) {
-                Some(child) => child,
-                None => self.add_child(node, level),
-            };
+            steps.take(LOOKUP_STEPS);
+            let known = self.level_index(depth, text);
+            // A new node has no child, and a new level no node.
+            let child = known.filter(|_| !is_node_new).and_then(|level| {
+                steps.take(LOOKUP_STEPS);
+                self.child(node, level)
+            });
+            let level = known.unwrap_or_else(|| {
+                steps.take(ADD_TEXT_STEPS);
+                self.add_level(id, start, start + text.len(), depth)
+            });
+            is_node_new = child.is_none();
+            node = child.unwrap_or_else(|| {
+                steps.take(ADD_NODE_STEPS);
+                self.add_child(node, level)
+            });
             self.nodes[node as usize].topics += 1;
             start += text.len() + 1;
             depth += 1;

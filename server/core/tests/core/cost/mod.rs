@@ -7,6 +7,8 @@
 //!
 //!     cargo test --release -p tickcast-core --test core cost:: -- --nocapture --test-threads 1
 
+mod levels;
+
 use std::{
     io::{self, IoSlice},
     sync::Arc,
@@ -85,6 +87,8 @@ struct Cost {
     total_steps: usize,
     /// The bytes that calls have sent, and the steps of each.
     sent: Vec<(u64, usize)>,
+    /// The time of each call. The same requests are the same calls.
+    times: Vec<Duration>,
 }
 
 struct World {
@@ -254,6 +258,7 @@ impl World {
         let after = counts(&self.stats);
         let steps = (after.0 - before.0) as usize;
         cost.sent.push((after.1 - before.1, steps));
+        cost.times.push(elapsed);
         let (most, longest) = &mut cost.longest[kind];
         *most = steps.max(*most);
         *longest = elapsed.max(*longest);
@@ -279,7 +284,12 @@ impl Cost {
                 format!("{call} {steps:>6} {:>6.2} ms", longest.as_secs_f64() * 1e3)
             })
             .collect();
-        println!("{case:<60} {} all {:>9}", text.join("  "), self.total_steps);
+        println!(
+            "{case:<60} {} all {:>9} {:>7.2} ms",
+            text.join("  "),
+            self.total_steps,
+            self.times.iter().sum::<Duration>().as_secs_f64() * 1e3,
+        );
     }
 }
 
