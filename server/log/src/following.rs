@@ -116,6 +116,10 @@ impl<D: Disk> Log<D> {
         lineage: &Lineage,
         now_ns: TimeNs,
     ) -> Result<SetBack, OpenError> {
+        // It is read below.
+        self.finish_begin().map_err(|error| {
+            OpenError::io("writing the begin of a segment".to_owned())(std::io::Error::other(error))
+        })?;
         let last = self.next - 1;
         let closed = self.segments.iter().rev().map(|one| (one.number, one.end));
         let open = self.active.as_ref().map(|open| (open.number, self.next));

@@ -23,6 +23,7 @@
 //! | `error` | why a log cannot be opened or written |
 //! | `segment` | segments that are not written to any more |
 //! | `active` | the segment that is written to |
+//! | `head` | its begin, if that is long |
 //! | `opening` | who opens a log |
 //! | `outcome` | how much a log keeps, and what it answers |
 //! | `cut` | what is cut off the last segment |
@@ -50,6 +51,7 @@ mod walk;
 mod active;
 mod cut;
 mod following;
+mod head;
 mod log;
 mod opening;
 mod outcome;

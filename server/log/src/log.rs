@@ -16,6 +16,7 @@ use crate::{
         FeedOutages, Kind, Name, Outage, RecordHeader, Session, Times, Topics, append_record,
         append_strip,
     },
+    head::{Head, Writing},
     opening::{GoesOn, Opening},
     outcome::{Continuity, LogSettings, Recovery, Refusal, Removed, WriteFailure},
     recovery::{MARK, Recovered, recover},
@@ -41,6 +42,8 @@ pub struct Log<D: Disk> {
     /// `None` until the next segment is made.
     pub(crate) active: Option<Active<D::File>>,
     pub(crate) next_number: u64,
+    /// What is not written yet of the open segment's begin.
+    pub(crate) head: Option<Head>,
     pub(crate) topics: Topics,
     pub(crate) next: Position,
     /// The position after the last update that is on the disk.
@@ -48,6 +51,8 @@ pub struct Log<D: Disk> {
     /// Bytes written and synced since the log was opened.
     pub(crate) written_bytes: u64,
     pub(crate) synced_bytes: u64,
+    /// The bytes written when the begin of the open segment was complete.
+    pub(crate) begin_written_bytes: u64,
     /// Why nothing more may be written.
     pub(crate) refusal: Option<Refusal>,
     pub(crate) buffer: Vec<u8>,
@@ -125,11 +130,13 @@ impl<D: Disk> Log<D> {
             segments: segments.into(),
             active,
             next_number,
+            head: None,
             topics,
             next,
             synced: next,
             written_bytes: 0,
             synced_bytes: 0,
+            begin_written_bytes: 0,
             refusal: None,
             buffer: Vec::new(),
         };
@@ -221,7 +228,7 @@ impl<D: Disk> Log<D> {
         is_marked: bool,
     ) -> Result<(), LogError> {
         let Some(active) = &mut self.active else {
-            return self.create(now_ns);
+            return self.create(now_ns, Writing::AtOnce);
         };
         self.buffer.clear();
         let header = RecordHeader::new(Kind::Session, self.epoch, self.next, now_ns);
@@ -297,6 +304,9 @@ impl<D: Disk> Log<D> {
                 break;
             }
         }
+        // As many bytes of the segment's begin as of strips: it is complete long before the
+        // segment is full.
+        self.go_on_with_begin(self.buffer.len()).map_err(nothing)?;
         let Some(active) = &mut self.active else {
             return Ok(0);
         };
@@ -338,6 +348,14 @@ impl<D: Disk> Log<D> {
 
     /// Takes a strip that is written.
     fn take(&mut self, strip: &Strip, heads: &[UpdateHead], offset: u64) -> Result<(), String> {
+        if let Some(head) = &mut self.head {
+            let infos = strip.topics().iter().map(|info| info.id);
+            let updated = heads.iter().map(|head| head.topic);
+            let changed = strip.statuses().iter().map(|change| change.topic);
+            for id in infos.chain(updated).chain(changed) {
+                head.keep(id, &self.topics);
+            }
+        }
         for info in strip.topics() {
             self.topics.introduce(info)?;
         }
@@ -387,7 +405,8 @@ impl<D: Disk> Log<D> {
                 let newest = oldest.times.max_ns;
                 !oldest.times.is_empty() && now_ns.saturating_sub(newest) > max
             });
-            if !is_too_much && !is_too_old {
+            let is_needed = self.segments.len() == 1 && self.needs_segment_before();
+            if !is_too_much && !is_too_old || is_needed {
                 break;
             }
             let name = Name::of_segment(oldest.number);
@@ -424,6 +443,7 @@ impl<D: Disk> Log<D> {
     /// If the system refuses something. The next start takes it for an end without a mark.
     pub fn end(&mut self, now_ns: TimeNs) -> Result<(), LogError> {
         self.make_room(now_ns)?;
+        self.finish_begin()?;
         if let Some(active) = &mut self.active {
             self.buffer.clear();
             let header = RecordHeader::new(Kind::End, self.epoch, self.next, now_ns);

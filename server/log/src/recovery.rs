@@ -12,11 +12,11 @@ use crate::{
     error::OpenError,
     flaw::Flaw,
     format::{
-        FeedOutages, HeaderError, HeaderFlaw, Name, SESSION_MAX_BYTES, SegmentHeader, Session,
-        TRAILER_BYTES, Topics, Trailer,
+        FeedOutages, HeaderError, HeaderFlaw, Kind, Name, RecordHeader, SESSION_MAX_BYTES,
+        SegmentHeader, Session, TRAILER_BYTES, Topics, Trailer, append_topics,
     },
     opening::Opening,
-    records::Records,
+    records::{Found, Records},
     segment::{Opened, Segment, list, read_header, read_trailer},
     walk::{Event, FIRST_RECORD, OnDamage, Stop, Walked, walk},
 };
@@ -110,7 +110,13 @@ pub(crate) fn recover<D: Disk>(
     let Some(number) = last_number else {
         return Ok(found);
     };
-    match end_of(disk, number)? {
+    let mut end = end_of(disk, number)?;
+    if let (End::Unusable(_), Some(before)) = (&end, found.segments.last())
+        && complete_begin(disk, number, before.number)?
+    {
+        end = end_of(disk, number)?;
+    }
+    match end {
         End::Closed(file, walked) => {
             // The server may have stopped before this. Only the last segment may be incomplete.
             let name = Name::of_segment(number);
@@ -169,7 +175,7 @@ pub(crate) fn recover<D: Disk>(
         }
         End::Unusable(stop) => {
             if let Some(segment) = found.segments.last() {
-                let walked = walk_closed(disk, segment.number)?;
+                let walked = walk_closed(disk, segment.number, OnDamage::PassOver)?;
                 found.last = Last::of(walked, &found.segments).map(|last| Last {
                     next: last.next.max(segment.end),
                     is_clean: false,
@@ -313,6 +319,56 @@ fn unusable<F: DiskFile>(
     })))
 }
 
+/// Writes the topics at the begin of the last segment, if the server has stopped before they were
+/// [written](crate::head): those at the end of the segment before. Returns whether they are written.
+fn complete_begin<D: Disk>(disk: &D, number: u64, before: u64) -> Result<bool, OpenError> {
+    let name = Name::of_segment(number);
+    let failed = || OpenError::io(format!("reading {name}"));
+    let file = disk
+        .write(&name)
+        .map_err(OpenError::io(format!("opening {name}")))?;
+    let Ok(header) = read_header::<D>(&name, &file)? else {
+        return Ok(false);
+    };
+    let len = file.size().map_err(failed())?;
+    let mut records = Records::new(&file, FIRST_RECORD, len);
+    let mut begun = Walked::new(header.first);
+    let mut topics_at = None;
+    let stop = walk(&mut records, &mut begun, OnDamage::Stop, |at, _, event| {
+        if matches!(event, Event::Topics) {
+            topics_at.get_or_insert(at);
+        }
+    });
+    let offset = topics_at.unwrap_or(stop.map_err(failed())?.offset);
+    let Some(epoch) = begun.epoch else {
+        return Ok(false);
+    };
+    let walked = walk_closed(disk, before, OnDamage::Stop)?;
+    let is_before =
+        walked.is_closed() && walked.next == header.first && walked.epoch == Some(epoch);
+    if begun.is_usable() || !is_before {
+        return Ok(false);
+    }
+    let mut topics = Vec::new();
+    let part = RecordHeader::new(Kind::Topics, epoch, header.first, header.created_ns);
+    if append_topics(&walked.topics, part, &mut topics).is_none() {
+        return Ok(false);
+    }
+    // A segment that was damaged has something else there.
+    let after = offset + topics.len() as u64;
+    let mut records = Records::new(&file, after, len);
+    let fits = match records.next().map_err(failed())? {
+        Found::Record(record, _) | Found::Flaw(_, Some(record)) => record.first == header.first,
+        Found::Nothing => records.last_written(after).map_err(failed())?.is_none(),
+        Found::Flaw(_, None) => false,
+    };
+    if fits {
+        write_all_at(&file, &topics, offset)
+            .map_err(OpenError::io(format!("writing the begin of {name}")))?;
+    }
+    Ok(fits)
+}
+
 /// Walks through the last segment. Also returns where its index begins.
 fn walk_last(
     file: &impl DiskFile,
@@ -337,7 +393,7 @@ fn walk_last(
     Ok((walked, stop, index_at))
 }
 
-fn walk_closed<D: Disk>(disk: &D, number: u64) -> Result<Walked, OpenError> {
+fn walk_closed<D: Disk>(disk: &D, number: u64, on_damage: OnDamage) -> Result<Walked, OpenError> {
     let name = Name::of_segment(number);
     let failed = || OpenError::io(format!("reading {name}"));
     let file = disk.read(&name).map_err(failed())?;
@@ -351,7 +407,7 @@ fn walk_closed<D: Disk>(disk: &D, number: u64) -> Result<Walked, OpenError> {
         len - trailer.map_or(0, |_| TRAILER_BYTES as u64),
     );
     let mut walked = Walked::new(header.first);
-    walk(&mut records, &mut walked, OnDamage::PassOver, |_, _, _| {}).map_err(failed())?;
+    walk(&mut records, &mut walked, on_damage, |_, _, _| {}).map_err(failed())?;
     Ok(walked)
 }
 

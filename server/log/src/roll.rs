@@ -12,6 +12,7 @@ use crate::{
         IndexBuilder, Kind, Name, RecordHeader, SEGMENT_HEADER_BYTES, SegmentHeader, Trailer,
         append_feeds, append_record, append_topics,
     },
+    head::{Head, Writing},
     log::Log,
     outcome::Refusal,
     segment::Segment,
@@ -28,10 +29,11 @@ impl<D: Disk> Log<D> {
             .is_some_and(|active| active.tail >= target)
         {
             self.close(now_ns)?;
+            return self.create(now_ns, Writing::InParts);
         }
         match self.active {
             Some(_) => Ok(()),
-            None => self.create(now_ns),
+            None => self.create(now_ns, Writing::AtOnce),
         }
     }
 
@@ -41,7 +43,7 @@ impl<D: Disk> Log<D> {
         self.settings.segment_bytes.max(topics)
     }
 
-    pub(crate) fn create(&mut self, now_ns: TimeNs) -> Result<(), LogError> {
+    pub(crate) fn create(&mut self, now_ns: TimeNs, writing: Writing) -> Result<(), LogError> {
         let number = self.next_number;
         let name = Name::of_segment(number);
         let mut bytes = vec![0; SEGMENT_HEADER_BYTES];
@@ -49,9 +51,21 @@ impl<D: Disk> Log<D> {
         append_record(session, &mut bytes, |out| self.session.append(out))
             .ok_or(LogError::TooLong(self.next))?;
         self.append_feeds(now_ns, &mut bytes)?;
-        append_topics(&self.topics, self.epoch, self.next, now_ns, &mut bytes)
-            .ok_or(LogError::TooLong(self.next))?;
-        let len = self.target_bytes().max(bytes.len() as u64);
+        let topics = RecordHeader::new(Kind::Topics, self.epoch, self.next, now_ns);
+        let offset = bytes.len() as u64;
+        let head = match writing {
+            Writing::InParts => Head::new(&self.topics, topics, offset),
+            Writing::AtOnce => None,
+        };
+        let (head, head_bytes) = match head {
+            Some((head, bytes)) => (Some(head), bytes),
+            None => {
+                append_topics(&self.topics, topics, &mut bytes)
+                    .ok_or(LogError::TooLong(self.next))?;
+                (None, 0)
+            }
+        };
+        let len = self.target_bytes().max(bytes.len() as u64 + head_bytes);
         let segment = SegmentHeader {
             number,
             first: self.next,
@@ -72,10 +86,64 @@ impl<D: Disk> Log<D> {
             is_name_synced: false,
         };
         write(&mut active, &bytes)?;
+        active.tail += head_bytes;
         self.written_bytes += bytes.len() as u64;
+        self.head = head;
         self.active = Some(active);
         self.next_number = number + 1;
         Ok(())
+    }
+
+    /// Whether a part of the open segment's begin is still to be written.
+    pub fn has_unwritten_begin(&self) -> bool {
+        self.head.is_some()
+    }
+
+    /// Goes on to write the begin of the open segment: a part, and more up to a number of bytes.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses something. It may be tried again.
+    pub fn go_on_with_begin(&mut self, bytes: usize) -> Result<(), LogError> {
+        self.check_refusal()?;
+        let mut written = 0;
+        while let (Some(head), Some(active)) = (&mut self.head, &self.active) {
+            let Some(part) = head.next_part() else {
+                self.head = None;
+                self.begin_written_bytes = self.written_bytes;
+                break;
+            };
+            if written > bytes {
+                break;
+            }
+            let (bytes, offset) = match head.encode(part, &self.topics) {
+                Ok(encoded) => encoded,
+                Err(refusal) => {
+                    self.refusal = Some(refusal);
+                    return self.check_refusal();
+                }
+            };
+            write_all_at(&*active.file, bytes, offset)
+                .map_err(LogError::io(format!("writing to {}", active.name)))?;
+            written += bytes.len();
+            self.written_bytes += bytes.len() as u64;
+            head.pass(part);
+        }
+        Ok(())
+    }
+
+    /// Writes the rest of the open segment's begin.
+    pub(crate) fn finish_begin(&mut self) -> Result<(), LogError> {
+        match self.head {
+            Some(_) => self.go_on_with_begin(usize::MAX),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the begin of the open segment may be lost in a power cut. Then the segment before it
+    /// is needed.
+    pub(crate) fn needs_segment_before(&self) -> bool {
+        self.head.is_some() || self.synced_bytes < self.begin_written_bytes
     }
 
     /// Appends what is known about feeds, if there is anything.
@@ -90,15 +158,15 @@ impl<D: Disk> Log<D> {
 
     /// Closes the last segment: appends its index, and waits for the disk.
     pub(crate) fn close(&mut self, now_ns: TimeNs) -> Result<(), LogError> {
+        self.finish_begin()?;
         let Some(active) = &mut self.active else {
             return Ok(());
         };
-        let index = active.index.build();
         let index_offset = active.tail;
         self.buffer.clear();
         let mut end = RecordHeader::new(Kind::Index, self.epoch, self.next, now_ns);
-        end.count = u32::try_from(index.topics().len()).unwrap_or(u32::MAX);
-        append_record(end, &mut self.buffer, |out| index.append(out))
+        end.count = u32::try_from(active.index.topic_count()).unwrap_or(u32::MAX);
+        append_record(end, &mut self.buffer, |out| active.index.append(out))
             .ok_or(LogError::TooLong(self.next))?;
         let trailer = Trailer {
             number: active.number,
@@ -122,8 +190,8 @@ impl<D: Disk> Log<D> {
             bytes,
             first: active.first,
             end: self.next,
-            updates: index.updates,
-            times: index.times(),
+            updates: active.index.updates(),
+            times: active.index.times(),
         });
         Ok(())
     }

@@ -90,6 +90,9 @@ impl DataThread {
                 },
                 () = writing.syncer.told() => {}
                 () = sleep_until(tick) => {}
+                () = std::future::ready(()), if writing.has_idle_work() => {
+                    writing.work_idly().await;
+                }
             }
             writing.look().await;
             if let Some(feeds) = taken.iter().rev().find_map(Waiting::outages) {
@@ -226,6 +229,21 @@ impl Writing {
             written: strips.len(),
             error,
         })
+    }
+
+    /// Whether a part of a segment's begin is to be written, also while there is no strip.
+    fn has_idle_work(&self) -> bool {
+        !self.is_off && !self.has_given_up && self.log.has_unwritten_begin()
+    }
+
+    /// Writes a part of a segment's begin.
+    async fn work_idly(&mut self) {
+        let log = &mut self.log;
+        let written = self.stats.disk.wait(|| log.go_on_with_begin(0));
+        match written.and_then(|()| self.offer()) {
+            Ok(()) => self.recover(),
+            Err(error) => self.fail(error).await,
+        }
     }
 
     /// Lets the other thread sync what is unsynced.

@@ -97,6 +97,12 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Bytes of a varint.
+pub(super) fn varint_bytes(value: u64) -> usize {
+    let bits = u64::BITS - (value | 1).leading_zeros();
+    bits.div_ceil(7) as usize
+}
+
 /// Appends bytes after their number.
 pub(super) fn append_counted(bytes: &[u8], out: &mut Vec<u8>) {
     append_varint(bytes.len() as u64, out);
@@ -123,6 +129,7 @@ mod tests {
         for value in [0, 1, 127, 128, 300, 1 << 32, u64::MAX - 1, u64::MAX] {
             let mut bytes = Vec::new();
             append_varint(value, &mut bytes);
+            assert_eq!(varint_bytes(value), bytes.len(), "{value}");
             let mut reader = Reader(&bytes);
             assert_eq!(reader.varint(), Some(value));
             assert!(reader.is_empty());

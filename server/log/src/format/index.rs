@@ -76,13 +76,18 @@ impl Index {
             + size_of_val(&*self.introduced)
     }
 
-    /// Numbers of the topics that have updates.
-    pub(crate) fn topics(&self) -> impl ExactSizeIterator<Item = TopicId> {
-        self.topics.iter().map(|(id, _)| *id)
+    /// Number of topics that have updates.
+    pub(crate) fn topic_count(&self) -> usize {
+        self.topics.len()
     }
 
-    /// Appends the body of its record.
-    pub(crate) fn append(&self, out: &mut Vec<u8>) {
+    /// Appends the body of its record, with topics that it may lack itself.
+    fn append_with<'a>(
+        &self,
+        topics: impl Iterator<Item = (TopicId, &'a Vec<u8>)>,
+        count: usize,
+        out: &mut Vec<u8>,
+    ) {
         out.extend_from_slice(&self.end.to_le_bytes());
         out.extend_from_slice(&self.updates.to_le_bytes());
         append_varint(self.blocks.len() as u64, out);
@@ -100,9 +105,9 @@ impl Index {
                 codec::append_topic_bincode(&introduced.info, out);
             });
         }
-        append_varint(self.topics.len() as u64, out);
-        for (topic, bits) in &self.topics {
-            append_varint(u64::from(*topic), out);
+        append_varint(count as u64, out);
+        for (topic, bits) in topics {
+            append_varint(u64::from(topic), out);
             // Few topics have updates from the first block on, if there are many topics.
             let zeros = bits.iter().take_while(|byte| **byte == 0).count();
             append_varint(zeros as u64, out);
@@ -252,12 +257,32 @@ impl IndexBuilder {
         self.index.times()
     }
 
+    /// Number of updates so far.
+    pub(crate) fn updates(&self) -> u64 {
+        self.index.updates
+    }
+
+    /// The topics with updates.
+    fn topics(&self) -> impl Iterator<Item = (TopicId, &Vec<u8>)> {
+        let bits = (0..).zip(&self.bits);
+        bits.filter(|(_, bits)| !bits.is_empty())
+    }
+
+    /// Number of topics with updates.
+    pub(crate) fn topic_count(&self) -> usize {
+        self.topics().count()
+    }
+
+    /// Appends the body of the index's record, without a copy of it: there may be many topics.
+    pub(crate) fn append(&self, out: &mut Vec<u8>) {
+        let count = self.topic_count();
+        self.index.append_with(self.topics(), count, out);
+    }
+
     /// The index so far.
     pub(crate) fn build(&self) -> Index {
-        let bits = (0..).zip(&self.bits);
-        let topics = bits.filter(|(_, bits)| !bits.is_empty());
         Index {
-            topics: topics.map(|(id, bits)| (id, bits.clone())).collect(),
+            topics: self.topics().map(|(id, bits)| (id, bits.clone())).collect(),
             ..self.index.clone()
         }
     }

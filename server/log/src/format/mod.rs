@@ -32,5 +32,5 @@ pub use session::{LINEAGE_MAX, Outage};
 pub(crate) use session::{SESSION_MAX_BYTES, Session};
 pub use strip::Times;
 pub(crate) use strip::{StripBody, append_strip};
+pub(crate) use topics::{Part, append_part, append_topics, parse_topics, read_topics};
 pub use topics::{TopicState, Topics};
-pub(crate) use topics::{append_topics, parse_topics, read_topics};

@@ -4,20 +4,24 @@
 use tickcast_core::tape::StatusChange;
 use tickcast_protocol::{
     codec::{self, UpdateHead},
-    message::{Epoch, Position, Quality, Seq, Status, TimeNs, TopicInfo},
+    message::{Quality, Seq, Status, TimeNs, TopicInfo},
 };
 
 use super::{
-    bytes::{Reader, append_counted, append_counted_by, append_varint},
-    record::{Kind, RecordHeader, append_record},
+    bytes::{Reader, append_counted, append_counted_by, append_varint, varint_bytes},
+    record::{RecordHeader, append_record},
     strip::{status_byte, status_of},
 };
 
 /// Length at which a part of the topics is closed, so that it can be written and read in steps.
 const PART_BYTES: usize = 64 * 1024;
 
-/// Bytes of a topic besides its name and value.
-const TOPIC_OVERHEAD_BYTES: usize = 32;
+/// Topics of a page. The bytes of each page are known, so that parts are found without a look at
+/// each topic.
+const PAGE_TOPICS: usize = 64;
+
+/// Bytes of a status and of the time since when.
+const STATUS_BYTES: usize = 1 + size_of::<TimeNs>();
 
 /// What is known about one topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +42,20 @@ pub struct TopicState {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Topics {
     list: Vec<TopicState>,
+    /// Bytes of each topic's info in a segment.
+    info_bytes: Vec<usize>,
+    /// Bytes of each page of topics in a segment.
+    page_bytes: Vec<usize>,
     bytes: usize,
+}
+
+/// A part of all topics, which is a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// The number after its last topic.
+    pub(crate) end: usize,
+    /// Bytes of its body.
+    pub(crate) bytes: usize,
 }
 
 impl Topics {
@@ -47,7 +64,7 @@ impl Topics {
         &self.list
     }
 
-    /// About as many bytes as they take in a segment.
+    /// Bytes that they take in a segment, besides the headers of records.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
@@ -68,9 +85,61 @@ impl Topics {
             let (id, expected) = (topic.info.id, self.list.len());
             return Err(format!("topic {id} is introduced, and {expected} is next"));
         }
-        self.bytes += cost(&topic.info) + topic.newest.len();
+        let index = self.list.len();
+        self.info_bytes.push(info_bytes(&topic.info));
         self.list.push(topic);
+        let bytes = self.bytes_of(index);
+        self.bytes += bytes;
+        match self.page_bytes.get_mut(index / PAGE_TOPICS) {
+            Some(page) => *page += bytes,
+            None => self.page_bytes.push(bytes),
+        }
         Ok(())
+    }
+
+    /// Bytes of a topic in a segment.
+    fn bytes_of(&self, index: usize) -> usize {
+        let topic = &self.list[index];
+        let newest = topic.newest.len();
+        let lengths = varint_bytes(topic.seq) + varint_bytes(newest as u64);
+        self.info_bytes[index] + lengths + STATUS_BYTES + newest
+    }
+
+    /// Changes a topic, and what is known about its bytes.
+    fn change_topic(&mut self, index: usize, change: impl FnOnce(&mut TopicState, &mut usize)) {
+        let before = self.bytes_of(index);
+        change(&mut self.list[index], &mut self.info_bytes[index]);
+        let after = self.bytes_of(index);
+        for bytes in [&mut self.bytes, &mut self.page_bytes[index / PAGE_TOPICS]] {
+            *bytes = *bytes + after - before;
+        }
+    }
+
+    /// The parts in which they are written. There is at least one.
+    pub(crate) fn parts(&self) -> Vec<Part> {
+        let mut parts = Vec::new();
+        let mut part = Part { end: 0, bytes: 0 };
+        let mut add = |end, bytes| {
+            part.end = end;
+            part.bytes += bytes;
+            if part.bytes >= PART_BYTES {
+                parts.push(part);
+                part.bytes = 0;
+            }
+        };
+        for (page, bytes) in self.page_bytes.iter().enumerate() {
+            let first = page * PAGE_TOPICS;
+            let end = self.list.len().min(first + PAGE_TOPICS);
+            match *bytes < PART_BYTES {
+                true => add(end, *bytes),
+                // Each of its topics may be as long as a part.
+                false => (first..end).for_each(|index| add(index + 1, self.bytes_of(index))),
+            }
+        }
+        if part.bytes > 0 || parts.is_empty() {
+            parts.push(part);
+        }
+        parts
     }
 
     /// Introduces a topic, or takes what else is known about one.
@@ -79,7 +148,7 @@ impl Topics {
     ///
     /// If topics before it are missing, or if it has another name.
     pub fn introduce(&mut self, info: &TopicInfo) -> Result<(), String> {
-        let Some(known) = self.list.get_mut(info.id as usize) else {
+        let Some(known) = self.list.get(info.id as usize) else {
             return self.push(TopicState {
                 info: info.clone(),
                 seq: 0,
@@ -92,8 +161,10 @@ impl Topics {
             let (id, old, new) = (info.id, &known.info.topic, &info.topic);
             return Err(format!("topic {id} is {old}, and is introduced as {new}"));
         }
-        self.bytes = self.bytes + cost(info) - cost(&known.info);
-        known.info = info.clone();
+        self.change_topic(info.id as usize, |known, bytes| {
+            known.info = info.clone();
+            *bytes = info_bytes(info);
+        });
         Ok(())
     }
 
@@ -115,19 +186,20 @@ impl Topics {
     ///
     /// If there is no such topic, or an update of it is missing.
     pub fn update(&mut self, head: &UpdateHead, bytes: &[u8]) -> Result<(), String> {
-        let known = self.list.get_mut(head.topic as usize);
+        let known = self.list.get(head.topic as usize);
         let known = known.ok_or_else(|| unknown(head.topic))?;
         if head.seq <= known.seq {
             let (topic, last, seq) = (&known.info.topic, known.seq, head.seq);
             return Err(format!("{topic} has seq {seq} after seq {last}"));
         }
-        known.seq = head.seq;
-        // A historical value is the newest one only if there is no other.
-        if head.quality != Quality::Historical || known.newest.is_empty() {
-            self.bytes = self.bytes + bytes.len() - known.newest.len();
-            known.newest.clear();
-            known.newest.extend_from_slice(bytes);
-        }
+        self.change_topic(head.topic as usize, |known, _| {
+            known.seq = head.seq;
+            // A historical value is the newest one only if there is no other.
+            if head.quality != Quality::Historical || known.newest.is_empty() {
+                known.newest.clear();
+                known.newest.extend_from_slice(bytes);
+            }
+        });
         Ok(())
     }
 }
@@ -136,43 +208,44 @@ fn unknown(topic: u32) -> String {
     format!("topic {topic} was not introduced")
 }
 
-fn cost(info: &TopicInfo) -> usize {
-    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-    let known = text(&info.unit) + text(&info.name) + text(&info.state_class);
-    TOPIC_OVERHEAD_BYTES + info.topic.as_str().len() + known
+/// Bytes of a topic's info in a segment.
+fn info_bytes(info: &TopicInfo) -> usize {
+    let mut encoded = Vec::new();
+    codec::append_topic_bincode(info, &mut encoded);
+    varint_bytes(encoded.len() as u64) + encoded.len()
 }
 
 /// Appends all topics as records. There is at least one record.
 pub(crate) fn append_topics(
     topics: &Topics,
-    epoch: Epoch,
-    next: Position,
-    now_ns: TimeNs,
+    header: RecordHeader,
     out: &mut Vec<u8>,
 ) -> Option<()> {
-    let mut rest = topics.list.as_slice();
-    let (mut scratch, mut body) = (Vec::new(), Vec::new());
-    loop {
-        body.clear();
-        let mut count = 0;
-        for topic in rest {
-            append_topic(topic, &mut scratch, &mut body);
-            count += 1;
-            if body.len() >= PART_BYTES {
-                break;
-            }
-        }
-        rest = &rest[count..];
-        let header = RecordHeader {
-            is_last: rest.is_empty(),
-            count: count as u32,
-            ..RecordHeader::new(Kind::Topics, epoch, next, now_ns)
-        };
-        append_record(header, out, |out| out.extend_from_slice(&body))?;
-        if rest.is_empty() {
-            return Some(());
-        }
+    let mut first = 0;
+    for part in topics.parts() {
+        let states = topics.list[first..part.end].iter();
+        append_part(states, part.end == topics.list.len(), header, out)?;
+        first = part.end;
     }
+    Some(())
+}
+
+/// Appends a part of the topics as a record.
+pub(crate) fn append_part<'a>(
+    topics: impl ExactSizeIterator<Item = &'a TopicState>,
+    is_last: bool,
+    header: RecordHeader,
+    out: &mut Vec<u8>,
+) -> Option<RecordHeader> {
+    let header = RecordHeader {
+        is_last,
+        count: topics.len() as u32,
+        ..header
+    };
+    let mut scratch = Vec::new();
+    append_record(header, out, |out| {
+        topics.for_each(|topic| append_topic(topic, &mut scratch, out));
+    })
 }
 
 fn append_topic(topic: &TopicState, scratch: &mut Vec<u8>, out: &mut Vec<u8>) {

@@ -150,7 +150,7 @@ fn record_line(name: &str, offset: u64, header: &RecordHeader, event: &Event<'_>
         Event::Damaged(flaw) => format!("strip at position {first}, {count} updates: {flaw}"),
         Event::End => format!("clean end, next position {first}"),
         Event::Index(index) => {
-            let (topics, blocks) = (index.topics().len(), index.blocks.len());
+            let (topics, blocks) = (index.topic_count(), index.blocks.len());
             format!("index of {topics} topics in {blocks} blocks")
         }
     };

@@ -128,10 +128,14 @@ fn the_end_of_the_last_segment_can_be_torn_at_any_sector() {
         let Ok((log, recovery)) = Log::open(disk.clone(), SETTINGS, opening(2, 12)) else {
             panic!("sector {sector}");
         };
-        assert!(recovery.cut.is_some(), "sector {sector}");
         let held = held(&disk);
+        // The begin of the segment is made anew from the segment before.
+        let is_complete = held.updates == ledger;
+        assert!(recovery.cut.is_some() || is_complete, "sector {sector}");
         let kept = (log.next() - 1) as usize;
         assert_eq!(held.updates, ledger[..kept], "sector {sector}");
-        assert_eq!(log.continues().last().unwrap().last as usize, kept);
+        if !is_complete {
+            assert_eq!(log.continues().last().unwrap().last as usize, kept);
+        }
     }
 }

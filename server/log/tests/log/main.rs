@@ -13,6 +13,7 @@ mod opening;
 mod publishes;
 mod reader;
 mod retention;
+mod rolling;
 mod strips;
 mod support;
 mod syncing;

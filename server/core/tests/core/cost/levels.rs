@@ -1,9 +1,9 @@
-//! The cost of names and filters of as many levels as they may have: each level is a node of a
-//! tree, and 256 bytes have room for 125 of them.
+//! The cost of names and filters of as many levels as they may have: 256 bytes have room for 125,
+//! and each is looked up.
 //!
 //! These cases are bound by time as well: the shortest time of each call over several runs, which
-//! shows what the call itself takes, whatever else the machine does. The median of the longest calls
-//! of single runs, and the longest of all, are printed for `benches/README.md`.
+//! shows what the call itself takes, whatever else the machine does. The median of the longest
+//! calls of single runs, and the longest of all, are printed for `benches/README.md`.
 
 use std::time::Duration;
 
