@@ -1,8 +1,8 @@
 //! What a real window costs, and how soon it shows an update: on a display of its own, with a
 //! software renderer, against a server in this process.
 //!
-//! * CPU of the program at 1,000 and 20,000 updates per second with one chart, and at 1,000 with two
-//!   further charts in windows of their own, as a part of a core
+//! * CPU of the program at 1,000 and 20,000 updates per second with one chart, and at 1,000 with
+//!   two further charts in windows of their own, as a part of a core
 //! * the time from a publish after silence until the pixels of the display have changed
 //!
 //! Run it with `cargo bench -p tickcast-monitor --bench window`. To compare with another build, add

@@ -44,8 +44,8 @@ impl From<CandleState> for Known {
     }
 }
 
-/// Stretches of time in which updates are missing, by neighbouring intervals: of each its start, its
-/// end and what is known of it.
+/// Stretches of time in which updates are missing, by neighbouring intervals: of each its start,
+/// its end and what is known of it.
 pub(crate) fn incomplete_times(
     intervals: impl Iterator<Item = (TimeNs, TimeNs, Known)>,
 ) -> Vec<(TimeNs, TimeNs)> {
