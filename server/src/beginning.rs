@@ -110,8 +110,8 @@ impl Beginning {
                 Some(path) => Some(follow(path, data, shared.clock)?),
                 None => None,
             };
-            let joined = join(settings, known, log.as_mut(), task, shared)?;
-            Kind::Clustered(Box::new((joined, new_topics, log.zip(data_task))))
+            let opened = join(settings, known, log.as_mut(), task, shared)?;
+            Kind::Clustered(Box::new((opened, new_topics, log.zip(data_task))))
         } else {
             let new_topics = server.core().new_topics;
             let sequencer = sequencer(server, &settings.liveness);
@@ -137,7 +137,7 @@ impl Beginning {
         match &self.kind {
             Kind::Alone(_) => Epoch(rand::random()),
             Kind::Logged(logged) => logged.1.log.epoch(),
-            Kind::Clustered(joined) => joined.0.epoch,
+            Kind::Clustered(opened) => opened.0.joined.epoch,
         }
     }
 
@@ -146,7 +146,7 @@ impl Beginning {
         match &self.kind {
             Kind::Alone(_) => None,
             Kind::Logged(logged) => Some(Arc::clone(&logged.1.restored)),
-            Kind::Clustered(joined) => Some(Arc::clone(&joined.0.restored)),
+            Kind::Clustered(opened) => Some(Arc::clone(&opened.0.joined.restored)),
         }
     }
 
@@ -157,8 +157,8 @@ impl Beginning {
         auth: Option<&Auth>,
         lifts: bool,
     ) -> Result<(), StartError> {
-        if let (Kind::Clustered(joined), Some(auth)) = (&self.kind, auth) {
-            let words = joined.0.node.replica().last_words();
+        if let (Kind::Clustered(opened), Some(auth)) = (&self.kind, auth) {
+            let words = opened.0.joined.node.replica().last_words();
             let followed = auth.follow(words.iter(), lifts);
             followed.map_err(|problem| StartError::Identities(vec![problem]))?;
         }
@@ -185,13 +185,18 @@ impl Beginning {
                 let (sequencer, opened, task) = *logged;
                 (sequencer, way(Some((opened.log, task)))?)
             }
-            Kind::Clustered(joined) => {
-                let (joined, new_topics, log) = *joined;
+            Kind::Clustered(opened) => {
+                let (opened, new_topics, log) = *opened;
+                let cluster::Opened {
+                    joined,
+                    thread: stream,
+                    status,
+                } = opened;
                 let (way, data) = way(log.map(|(log, task)| (log.into_log(), task)))?;
                 let thread = ClusterThread {
                     node: joined.node,
                     link: joined.link,
-                    status: joined.status,
+                    status,
                     feeds: joined.feeds,
                     checkpoint_due: joined.checkpoint_due,
                     clock: shared.clock,
@@ -208,7 +213,7 @@ impl Beginning {
                 return Ok(Begun {
                     ingest: ingest.spawn(run, leave)?,
                     data,
-                    stream: Some(joined.thread),
+                    stream: Some(stream),
                 });
             }
         };

@@ -43,9 +43,13 @@ pub(super) enum Incoming {
     Begins(Option<Vec<u8>>, CheckpointDue),
     /// There is no stream, for this reason.
     Failed(String),
-    /// The next message, and whether no more are there at present: telling that by itself would
-    /// wake the node twice for each message.
-    Message(StreamMessage, bool),
+    /// The next message.
+    Message {
+        message: StreamMessage,
+        /// Whether no more are there at present. Telling that by itself would wake the node twice
+        /// for each message.
+        is_last: bool,
+    },
     /// No more messages are there at present.
     AtEnd,
     /// Another server of NATS is used from now on: what was on its way may be lost.

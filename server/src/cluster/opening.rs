@@ -28,11 +28,17 @@ use crate::{clock::Clock, data::Following, metrics::ClusterStats};
 /// A node that is a member, and what the server begins with.
 #[derive(Debug)]
 pub(crate) struct Opened {
-    pub(crate) node: Node,
-    pub(crate) link: Link,
+    pub(crate) joined: Joined,
     /// The stream's thread.
     pub(crate) thread: JoinHandle<()>,
     pub(crate) status: Arc<ClusterStatus>,
+}
+
+/// A node that is a member.
+#[derive(Debug)]
+pub(crate) struct Joined {
+    pub(crate) node: Node,
+    pub(crate) link: Link,
     pub(crate) epoch: Epoch,
     pub(crate) restored: Arc<Restored>,
     /// The feeds that it has, by their indices.
@@ -115,7 +121,15 @@ impl Opening {
                 log: log.as_deref_mut(),
             };
             match join.wait(&sequencer) {
-                Ok(joined) => return Ok(joined.opened(status, thread)),
+                Ok(joined) => {
+                    status.count(&joined.node);
+                    status.tell(&joined.node);
+                    return Ok(Opened {
+                        joined,
+                        thread,
+                        status,
+                    });
+                }
                 Err(Unjoined::Failed(reason)) => return Err(reason),
                 Err(Unjoined::Again(reason)) => {
                     tracing::warn!("the stream is read again from the start: {reason}");
@@ -137,41 +151,6 @@ struct Join<'a> {
     /// How long it waits before it reads.
     pause: Duration,
     log: Option<&'a mut Following>,
-}
-
-/// A node that has joined.
-struct Joined {
-    node: Node,
-    link: Link,
-    epoch: Epoch,
-    restored: Restored,
-    feeds: Vec<u16>,
-    checkpoint_due: CheckpointDue,
-}
-
-impl Joined {
-    fn opened(self, status: Arc<ClusterStatus>, thread: JoinHandle<()>) -> Opened {
-        let Self {
-            node,
-            link,
-            epoch,
-            restored,
-            feeds,
-            checkpoint_due,
-        } = self;
-        status.count(&node);
-        status.tell(&node);
-        Opened {
-            node,
-            link,
-            thread,
-            status,
-            epoch,
-            restored: Arc::new(restored),
-            feeds,
-            checkpoint_due,
-        }
-    }
 }
 
 impl Join<'_> {
@@ -227,7 +206,7 @@ impl Join<'_> {
         while !node.is_member() {
             tokio::select! {
                 incoming = self.link.incoming.recv() => match incoming {
-                    Some(Incoming::Message(message, is_last)) => {
+                    Some(Incoming::Message { message, is_last }) => {
                         deadline = Instant::now() + timeout;
                         let read = node.read(message.delivered(), now());
                         let read = read.map_err(|error| error.to_string())?;
@@ -272,7 +251,7 @@ impl Join<'_> {
             "this server is a node of the cluster"
         );
         Ok(Joined {
-            restored: collector.finish(topics, next, lineage.continues),
+            restored: Arc::new(collector.finish(topics, next, lineage.continues)),
             epoch: lineage.epoch,
             link: self.link,
             node,

@@ -244,8 +244,8 @@ impl<'a> Tail<'a> {
         if std::mem::take(&mut self.is_told) {
             tracing::info!("the stream is reached again");
         }
-        self.send(Incoming::Message(message, reading.is_at_end()))
-            .await
+        let is_last = reading.is_at_end();
+        self.send(Incoming::Message { message, is_last }).await
     }
 
     /// The end of the stream, if it is the one that was read. Tells the node if it is another one,

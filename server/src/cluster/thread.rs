@@ -223,7 +223,7 @@ impl Running<'_> {
     async fn take(&mut self, incoming: Incoming) {
         let now = self.clock.now().uptime;
         match incoming {
-            Incoming::Message(message, is_last) => {
+            Incoming::Message { message, is_last } => {
                 self.checkpoint_due.read(message.bytes.len());
                 match self.node.read(message.delivered(), now) {
                     Ok(Read { strips, events }) => {
