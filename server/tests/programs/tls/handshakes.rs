@@ -351,6 +351,8 @@ async fn a_certificate_or_key_that_cannot_be_used_is_told_before_the_server_star
 
 #[tokio::test]
 async fn acceptors_give_way_to_shards() {
+    /// The lowest priority. A test that runs with it itself sees no difference.
+    const NICENESS_MAX: i32 = 19;
     let server = SecureServer::start("", &[]).await;
     let of = |name: &str| {
         let threads = server.program.niceness();
@@ -360,7 +362,7 @@ async fn acceptors_give_way_to_shards() {
     };
     // The listener is bound, and logged, before its acceptor's thread runs.
     until("an acceptor gives way", async || {
-        of("tickcast-accept") == of("tickcast-shard-") + 5
+        of("tickcast-accept") == (of("tickcast-shard-") + 5).min(NICENESS_MAX)
     })
     .await;
     assert_eq!(of("tickcast-ingest"), of("tickcast-shard-"));
