@@ -322,14 +322,14 @@ fn a_power_cut_takes_no_strip_of_a_closed_segment() {
 
 #[test]
 fn a_segment_is_kept_while_the_next_one_needs_it() {
-    let (disk, mut log, _) = begun();
+    let (disk, log, _) = begun();
     drop(log);
     let settings = LogSettings {
         bytes_max: Some(1),
         ..SHORT
     };
     // A start completes the begin, and a new segment needs this one again.
-    log = Log::open(disk.clone(), settings, opening(1, 10)).unwrap().0;
+    let (mut log, _) = Log::open(disk, settings, opening(1, 10)).unwrap();
     let mut feed = Feed {
         topics: TOPICS,
         next: log.next(),
