@@ -46,6 +46,7 @@ struct Slow(Vec<String>);
 impl Slow {
     /// Runs a case several times, checks the steps of each run, and notes it if a call took too
     /// long in each of them.
+    #[allow(clippy::print_stdout, reason = "figures for benches/README.md")]
     fn check(&mut self, case: &str, run: impl Fn() -> Cost) {
         let runs: Vec<Cost> = (0..RUNS).map(|_| run()).collect();
         let mut shortest = runs[0].times.clone();
