@@ -76,12 +76,9 @@ pub(crate) fn outages_wanted(distance_ns: i64, window: &ChartWindow) -> WantedRo
 
 /// The mean time between two updates, by intervals of one length and the number of updates of each;
 /// `None` with fewer than two intervals.
-pub(crate) fn distance_ns(
-    interval_ns: i64,
-    counts: impl ExactSizeIterator<Item = u64>,
-) -> Option<i64> {
+pub(crate) fn distance_ns(interval_ns: i64, counts: &[u64]) -> Option<i64> {
     let intervals = Some(counts.len() as i64).filter(|&intervals| intervals > 1)?;
-    let updates: u64 = counts.sum();
+    let updates: u64 = counts.iter().sum();
     interval_ns
         .saturating_mul(intervals)
         .checked_div(updates as i64)

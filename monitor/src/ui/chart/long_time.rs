@@ -107,19 +107,24 @@ pub(super) fn outages_wanted(
     series: &SampleSeries,
     window: &ChartWindow,
 ) -> Option<WantedRows> {
-    let (drawn_ns, distance_ns) = match (drawing, rows) {
-        (Drawing::Candles(candles, interval_ns), _) => {
+    let of_intervals = |interval_ns: i64, counts: Vec<u64>| {
+        let distance_ns = rows::distance_ns(interval_ns, &counts)?;
+        Some((interval_ns, distance_ns))
+    };
+    let (drawn_ns, distance_ns) = match drawing {
+        Drawing::Candles(candles, interval_ns) => {
             let counts = candles.iter().map(|candle| candle.count);
-            (*interval_ns, rows::distance_ns(*interval_ns, counts)?)
+            of_intervals(*interval_ns, counts.collect())?
         }
-        (Drawing::Line(_) | Drawing::Band(_), Some(rows)) => {
-            let counts = rows.rows.iter().map(|row| row.count);
-            (
-                rows.interval_ns,
-                rows::distance_ns(rows.interval_ns, counts)?,
-            )
-        }
-        (Drawing::Line(_) | Drawing::Band(_), None) => (0, window.distance_ns(series)?),
+        // Rows are known only up to the first of these samples.
+        Drawing::Line(_) | Drawing::Band(_) => match (window.distance_ns(series), rows) {
+            (Some(distance_ns), _) => (0, distance_ns),
+            (None, rows) => {
+                let rows = rows?;
+                let counts = rows.rows.iter().map(|row| row.count);
+                of_intervals(rows.interval_ns, counts.collect())?
+            }
+        },
     };
     let wanted = rows::outages_wanted(distance_ns, window);
     (wanted.0.nanos() > drawn_ns).then_some(wanted)
