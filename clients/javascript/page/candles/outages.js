@@ -13,8 +13,8 @@ const DENSE_UPDATES = 8;
 const UNKNOWN_DISTANCE_S = 5;
 
 /**
- * The length of the intervals that outages are looked for in: each has enough updates for an outage to
- * leave its mark on them.
+ * The length of the intervals that outages are looked for in: with enough updates that an
+ * outage leaves its mark on them.
  *
  * @param {number} interval_s of the rows that fit the view
  * @param {number | null} distance_s mean time between two updates; null if it is not known
