@@ -66,8 +66,8 @@ pub(crate) fn interval_of(window: &ChartWindow) -> Interval {
     row_interval(window.column_ns().saturating_mul(ROW_MIN_PIXELS))
 }
 
-/// What is wanted to learn when the source of a topic was away: intervals with enough
-/// updates that an outage leaves its mark on them. `distance_ns` is the mean time between two updates.
+/// What is wanted to learn when the source of a topic was away: intervals with enough updates that
+/// an outage leaves its mark on them. `distance_ns` is the mean time between two updates.
 pub(crate) fn outages_wanted(distance_ns: i64, window: &ChartWindow) -> WantedRows {
     let least_ns = distance_ns.saturating_mul(DENSE_UPDATES as i64);
     let interval = interval_of(window).max(row_interval(least_ns));
