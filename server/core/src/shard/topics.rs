@@ -269,7 +269,11 @@ pub(super) fn with_values(count: TopicId) -> (Topics, crate::tape::Strip) {
     let mut builder = crate::tape::StripBuilder::new(1);
     for id in 0..count {
         let topic = Topic::new(&id.to_string()).unwrap();
-        topics.introduce(TopicInfo::new(id, topic), SmallVec::new());
+        topics.introduce(
+            TopicInfo::new(id, topic),
+            SmallVec::new(),
+            &mut Steps::unlimited(),
+        );
         builder.push(&Update {
             topic: id,
             position: builder.next(),
