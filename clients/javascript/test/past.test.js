@@ -266,12 +266,17 @@ onPage('a time in which the source was away is hatched, also if that was before 
     const ago_s = Date.now() / 1_000 - Number(start_ns / NS_PER_S);
     return ago_s > 400 && ago_s < 700;
   };
-  const holed = (answer) => {
+  const holed = (answer, interval_s) => {
     const rows = answer.rows.filter((row) => !away(row));
-    const isEdge = (row, at) => [rows[at - 1], rows[at + 1]].some((other) => other && Math.abs(Number((other.start_ns - row.start_ns) / NS_PER_S)) > 60);
+    const distance_s = (one, other) => Math.abs(Number((other.start_ns - one.start_ns) / NS_PER_S));
+    const isEdge = (row, at) => [rows[at - 1], rows[at + 1]].some((other) => other && distance_s(row, other) > interval_s);
     return { ...answer, rows: rows.map((row, at) => ({ ...row, state: isEdge(row, at) ? 'incomplete' : 'complete' })) };
   };
-  await recorded(page, { question: (question) => (question.interval === '1m' ? holed(rowsOf(question, 60)) : rowsOf(question, INTERVALS_S.find((s) => nameOf(s) === question.interval))) });
+  const question = (asked) => {
+    const interval_s = INTERVALS_S.find((s) => nameOf(s) === asked.interval);
+    return holed(rowsOf(asked, interval_s), interval_s);
+  };
+  await recorded(page, { question });
   await written(page, /^source away$/);
   const { x, y, width } = await page.locator('.plot').boundingBox();
   await page.mouse.move(x + (width - 80) * (1 - 550 / 1_200 - 0.025), y + 100);
