@@ -235,19 +235,35 @@ enum Matched<'a> {
     Levels(Option<&'a str>),
 }
 
-/// Compares the levels between two nodes with a topic.
+/// Compares the levels between two nodes with a topic: byte by byte, because a new topic is
+/// compared with many filters. A wildcard is a level of its own, so no other level has its byte.
 fn match_levels<'a>(way: Option<&str>, topic: Option<&'a str>) -> Option<Matched<'a>> {
-    let (mut way, mut topic) = (way, topic);
-    while let Some(levels) = way {
-        let (wanted, after) = split_level(levels);
-        if wanted == "#" {
-            return Some(Matched::All);
+    let Some(way) = way else {
+        return Some(Matched::Levels(topic));
+    };
+    let Some(topic) = topic else {
+        return (way == "#").then_some(Matched::All);
+    };
+    let name = topic.as_bytes();
+    let mut end = 0;
+    for (index, &wanted) in way.as_bytes().iter().enumerate() {
+        match wanted {
+            b'#' => return Some(Matched::All),
+            b'+' => end += level_len(&name[end..]),
+            _ if name.get(end) == Some(&wanted) => end += 1,
+            // "#" stands for no level as well.
+            _ => return (end == name.len() && &way[index..] == "/#").then_some(Matched::All),
         }
-        let (level, rest) = split_level(topic?);
-        if wanted != "+" && wanted != level {
-            return None;
-        }
-        (way, topic) = (after, rest);
     }
-    Some(Matched::Levels(topic))
+    match name.get(end) {
+        None => Some(Matched::Levels(None)),
+        Some(b'/') => Some(Matched::Levels(Some(&topic[end + 1..]))),
+        Some(_) => None,
+    }
+}
+
+/// Bytes of the first level.
+fn level_len(levels: &[u8]) -> usize {
+    let is_end = |&byte: &u8| byte == b'/';
+    levels.iter().position(is_end).unwrap_or(levels.len())
 }
