@@ -2,17 +2,18 @@
 //! 100,000 topics. A shard serves its clients in turn, so this is what it can add to the delay of
 //! every other client.
 //!
-//! The tests count steps, which are the same on every machine. They also print the longest time of
-//! a call, which says something in a release build on a quiet machine:
+//! The tests count steps, which are the same on every machine. They also print the longest CPU time
+//! of a call, which says something in a release build:
 //!
 //!     cargo test --release -p tickcast-core --test core cost:: -- --nocapture --test-threads 1
 
+mod cpu_time;
 mod levels;
 
 use std::{
     io::{self, IoSlice},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use tickcast_core::{
@@ -36,6 +37,8 @@ use tickcast_protocol::{
     topic::Topic,
     value::Value,
 };
+
+use cpu_time::timed;
 
 pub(super) const TOPICS: usize = 100_000;
 
@@ -87,7 +90,7 @@ struct Cost {
     total_steps: usize,
     /// The bytes that calls have sent, and the steps of each.
     sent: Vec<(u64, usize)>,
-    /// The time of each call. The same requests are the same calls.
+    /// The CPU time of each call. The same requests are the same calls.
     times: Vec<Duration>,
 }
 
@@ -252,9 +255,7 @@ impl World {
     fn call<T>(&mut self, kind: usize, cost: &mut Cost, call: impl FnOnce(&mut Self) -> T) -> T {
         let counts = |stats: &ShardStats| (stats.steps.get(), stats.bytes.get());
         let before = counts(&self.stats);
-        let begin = Instant::now();
-        let result = call(self);
-        let elapsed = begin.elapsed();
+        let (result, elapsed) = timed(|| call(self));
         let after = counts(&self.stats);
         let steps = (after.0 - before.0) as usize;
         cost.sent.push((after.1 - before.1, steps));
@@ -803,9 +804,8 @@ fn a_new_topic_does_not_hold_the_sequencer() {
                 updates: [update(&format!("line{}/x{number}", number % 100))].into(),
                 ..Submission::default()
             };
-            let begun = Instant::now();
-            sequencer.push(submission, now);
-            *shortest = begun.elapsed().min(*shortest);
+            let (_, time) = timed(|| sequencer.push(submission, now));
+            *shortest = time.min(*shortest);
             if sequencer.is_full() {
                 sequencer.take_strip();
             }
