@@ -1,246 +1,21 @@
-//! One message of every kind, with the name of its golden file.
+//! What servers send.
 
 use tickcast_protocol::{
-    decimal::Decimal,
     error::ErrorCode,
     message::{
-        Accepted, Authenticate, Authenticated, Batch, BearerToken, Candle, CandleState, Candles,
-        CandlesRequest, Change, Changed, ChannelPosition, ClientMessage, Draining, EndedEpoch,
-        Epoch, ErrorMessage, Expiring, FilterRequest, Gap, Heartbeat, History, HistoryRequest,
-        Interval, Limits, List, Mode, Publication, Publish, PublishOnce, Published, Quality,
-        Refused, Resume, Row, ServerMessage, Start, Status, Statuses, Subscribe, SubscribeResult,
-        Subscribed, SubscriptionInfo, Subscriptions, TimeAnswer, TimeRequest, TopicId, TopicInfo,
-        TopicStatus, Unsubscribe, Unsubscribed, Update, Welcome,
+        Accepted, Authenticated, Batch, Candle, CandleState, Candles, Changed, ChannelPosition,
+        Draining, EndedEpoch, Epoch, ErrorMessage, Expiring, Gap, Heartbeat, History, Interval,
+        Limits, Mode, Published, Quality, Refused, Row, ServerMessage, Start, Status, Statuses,
+        SubscribeResult, Subscribed, SubscriptionInfo, Subscriptions, TimeAnswer, TopicInfo,
+        TopicStatus, Unsubscribed, Update, Welcome,
     },
     topic::Topic,
-    value::{Quote, Side, Trade, Value},
+    value::Value,
 };
 
-pub(crate) const EPOCH: Epoch = Epoch(0x18c5_04b1_f00d_0001);
-
-pub(crate) const BTC_ID: TopicId = 7;
-pub(crate) const BTC: &str = "market/BTC-USDT/trade";
-const KITCHEN_ID: TopicId = 300;
-const KITCHEN: &str = "home/kitchen/temperature";
-
-/// 2021-01-08T00:00:00.278Z
-const SOURCE_TIME_NS: i64 = 1_610_064_000_278_000_000;
-
-/// 2021-01-08T00:00:00.278450001Z
-const SERVER_TIME_NS: i64 = 1_610_064_000_278_450_001;
-
-/// How updates name their topic: by number in bincode, by name in JSON.
-pub(crate) trait Name: Sized {
-    fn name(id: TopicId, name: &str) -> Self;
-}
-
-impl Name for TopicId {
-    fn name(id: TopicId, _: &str) -> Self {
-        id
-    }
-}
-
-impl Name for Topic {
-    fn name(_: TopicId, name: &str) -> Self {
-        Self::new(name).unwrap()
-    }
-}
-
-fn decimal(text: &str) -> Decimal {
-    text.parse().unwrap()
-}
-
-fn values() -> Vec<(&'static str, Value)> {
-    vec![
-        ("reading", Value::Reading(21.5)),
-        (
-            "trade",
-            Value::Trade(Trade {
-                price: decimal("39432.48"),
-                size: decimal("0.000263"),
-                side: Some(Side::Sell),
-            }),
-        ),
-        (
-            "trade-buy",
-            Value::Trade(Trade {
-                price: decimal("64000"),
-                size: decimal("9223372036.854775807"),
-                side: Some(Side::Buy),
-            }),
-        ),
-        (
-            "trade-without-side",
-            Value::Trade(Trade {
-                price: decimal("-0.50"),
-                size: decimal("1000000"),
-                side: None,
-            }),
-        ),
-        (
-            "quote",
-            Value::Quote(Quote {
-                bid: Some(decimal("39432.47")),
-                ask: Some(decimal("39432.49")),
-                bid_size: Some(decimal("1.5")),
-                ask_size: None,
-            }),
-        ),
-        (
-            "quote-one-sided",
-            Value::Quote(Quote {
-                bid: None,
-                ask: Some(decimal("25.3652")),
-                bid_size: None,
-                ask_size: Some(decimal("40.66")),
-            }),
-        ),
-        ("text", Value::Text("zu, ≤ 1 °C".into())),
-        ("bytes", Value::Bytes(vec![0x00, 0x7f, 0xfb, 0xff])),
-        ("absent", Value::Absent("unavailable".into())),
-    ]
-}
-
-pub(crate) fn client_messages() -> Vec<(&'static str, ClientMessage)> {
-    let resume = |filter: &str, count, snapshot| FilterRequest {
-        filter: filter.into(),
-        resume: Some(Resume {
-            epoch: EPOCH,
-            position: 70_000,
-            count,
-            snapshot,
-        }),
-    };
-    let publication = |topic: &str, value, source_time_ns| Publication {
-        topic: topic.into(),
-        value,
-        source_time_ns,
-    };
-    vec![
-        (
-            "client-subscribe",
-            ClientMessage::Subscribe(Subscribe {
-                id: 1,
-                filters: vec!["market/#".into(), "home/+/temperature".into()],
-                mode: Mode::Latest,
-                max_rate_hz: Some(10.0),
-            }),
-        ),
-        (
-            "client-subscribe-resume",
-            ClientMessage::Subscribe(Subscribe {
-                id: 2,
-                filters: vec![
-                    resume("market/#", Some(4_711), None),
-                    resume("home/#", None, Some(251)),
-                ],
-                mode: Mode::Every,
-                max_rate_hz: None,
-            }),
-        ),
-        (
-            "client-unsubscribe",
-            ClientMessage::Unsubscribe(Unsubscribe {
-                id: 3,
-                channels: vec![3, 70_000],
-            }),
-        ),
-        (
-            "client-publish",
-            ClientMessage::Publish(Publish {
-                id: Some(4),
-                updates: values()
-                    .into_iter()
-                    .map(|(_, value)| publication("lab/all", value, None))
-                    .collect(),
-            }),
-        ),
-        (
-            "client-publish-without-id",
-            ClientMessage::Publish(Publish {
-                id: None,
-                updates: vec![publication(
-                    "home/door",
-                    Value::Text("open".into()),
-                    Some(SOURCE_TIME_NS),
-                )],
-            }),
-        ),
-        (
-            "client-publish-once",
-            ClientMessage::PublishOnce(PublishOnce {
-                id: 13,
-                publisher: 0x0dd5_04b1_f00d_0002,
-                number: 300,
-                updates: vec![publication("lab/scale", Value::Reading(21.5), None)],
-            }),
-        ),
-        (
-            "client-time",
-            ClientMessage::Time(TimeRequest {
-                id: 5,
-                client_time_ns: SOURCE_TIME_NS,
-            }),
-        ),
-        ("client-list", ClientMessage::List(List { id: 6 })),
-        (
-            "client-change",
-            ClientMessage::Change(Change {
-                id: 7,
-                channel: 3,
-                mode: Mode::Latest,
-                max_rate_hz: Some(0.5),
-            }),
-        ),
-        (
-            "client-history",
-            ClientMessage::History(HistoryRequest {
-                id: 8,
-                topic: BTC.into(),
-                limit: Some(500),
-                before: Some(70_001),
-            }),
-        ),
-        (
-            "client-candles",
-            ClientMessage::Candles(CandlesRequest {
-                id: 10,
-                topic: BTC.into(),
-                interval: Interval::Minute,
-                limit: Some(2),
-                from_ns: Some(1_610_063_400_000_000_000),
-                before_ns: Some(1_610_064_060_000_000_000),
-            }),
-        ),
-        (
-            "client-candles-newest",
-            ClientMessage::Candles(CandlesRequest {
-                id: 11,
-                topic: KITCHEN.into(),
-                interval: Interval::Day,
-                limit: None,
-                from_ns: None,
-                before_ns: None,
-            }),
-        ),
-        (
-            "client-history-newest",
-            ClientMessage::History(HistoryRequest {
-                id: 9,
-                topic: BTC.into(),
-                limit: None,
-                before: None,
-            }),
-        ),
-        (
-            "client-authenticate",
-            ClientMessage::Authenticate(Authenticate {
-                id: 10,
-                token: BearerToken::new("tct_example"),
-            }),
-        ),
-    ]
-}
+use super::{
+    BTC, BTC_ID, EPOCH, KITCHEN, KITCHEN_ID, Name, SERVER_TIME_NS, SOURCE_TIME_NS, decimal, values,
+};
 
 fn update<T: Name>(value: Value) -> Update<T> {
     Update {
@@ -595,7 +370,7 @@ fn subscribed() -> Subscribed {
     Subscribed { id: 1, results }
 }
 
-fn snapshot<T: Name>() -> Batch<T> {
+pub(super) fn snapshot<T: Name>() -> Batch<T> {
     let info = |id, name: &str, unit: Option<&str>| TopicInfo {
         unit: unit.map(Into::into),
         ..TopicInfo::new(id, Topic::new(name).unwrap())

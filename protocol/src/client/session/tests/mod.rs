@@ -3,7 +3,9 @@
 //! end the caller must have counted each update once, as delivered or as lost, and know the latest
 //! value of each topic.
 
-use std::collections::{BTreeMap, VecDeque};
+mod server;
+
+use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
@@ -12,13 +14,12 @@ use crate::{
     client::{command::ClientCommand, event::Event, request_ids::RequestIds},
     codec::Encoding,
     message::{
-        Accepted, Batch, Changed, ChannelId, ChannelPosition, ClientMessage, EndedEpoch, Epoch,
-        FilterRequest, Gap, Heartbeat, Limits, Mode, Position, Quality, ServerMessage, Start,
-        SubscribeResult, Subscribed, Unsubscribe, Unsubscribed, Update, Welcome,
+        Accepted, Batch, ChannelId, ClientMessage, Limits, Mode, Position, ServerMessage, Start,
+        SubscribeResult, Subscribed,
     },
     topic::{Filter, Topic},
-    value::Value,
 };
+use server::Server;
 
 const CHANNEL: ChannelId = 5;
 const TOPICS: u8 = 3;
@@ -29,255 +30,6 @@ fn filter() -> Filter {
 
 fn topic(index: u8) -> Topic {
     Topic::new(&format!("home/{index}")).unwrap()
-}
-
-/// What the server still has to send to one subscription.
-#[derive(Debug)]
-struct Cursor {
-    mode: Mode,
-    position: Position,
-    count: Option<u64>,
-    snapshot: Option<(Position, Position)>,
-}
-
-#[derive(Debug, Default)]
-struct Server {
-    epoch: u64,
-    /// The earlier epochs that it continues, and how much of each is left.
-    ended: Vec<(u64, Position)>,
-    /// The topic of each update; the first has position 1.
-    tape: Vec<u8>,
-    /// Up to here the server knows only the latest values.
-    floor: Position,
-    cursor: Option<Cursor>,
-    /// On its way to the client.
-    wire: VecDeque<ServerMessage<Topic>>,
-}
-
-impl Server {
-    fn head(&self) -> Position {
-        self.tape.len() as Position
-    }
-
-    fn update(&self, position: Position) -> Update<Topic> {
-        let index = position as usize - 1;
-        let of = self.tape[index];
-        let seq = self.tape[..=index].iter().filter(|&&t| t == of).count() as u64;
-        Update {
-            topic: topic(of),
-            position,
-            seq,
-            source_time_ns: None,
-            ingest_time_ns: 0,
-            quality: Quality::Live,
-            value: Value::Reading(position as f64),
-        }
-    }
-
-    /// The latest value of each topic whose latest value is in (`after`, `until`].
-    fn latest(&self, after: Position, until: Position) -> Vec<Update<Topic>> {
-        let mut last = BTreeMap::new();
-        for position in 1..=self.head() {
-            last.insert(self.tape[position as usize - 1], position);
-        }
-        let mut positions: Vec<_> = last.into_values().collect();
-        positions.retain(|&position| position > after && position <= until);
-        positions.sort_unstable();
-        positions.into_iter().map(|at| self.update(at)).collect()
-    }
-
-    fn connect(&mut self) {
-        self.cursor = None;
-        self.wire.clear();
-        self.wire.push_back(ServerMessage::Welcome(Welcome {
-            server: String::new(),
-            epoch: Epoch(self.epoch),
-            position: self.head(),
-            server_time_ns: 0,
-            heartbeat_ms: 1_000,
-            limits: limits(),
-            continues: self.continues(),
-        }));
-    }
-
-    fn continues(&self) -> Vec<EndedEpoch> {
-        let ended = self.ended.iter().map(|&(epoch, last)| EndedEpoch {
-            epoch: Epoch(epoch),
-            last,
-        });
-        ended.collect()
-    }
-
-    /// Loses the newest updates, and continues in a new epoch.
-    fn cut(&mut self, lost: usize) {
-        self.tape.truncate(self.tape.len().saturating_sub(lost));
-        let head = self.head();
-        self.floor = self.floor.min(head);
-        self.ended.push((self.epoch, head));
-        for (_, last) in &mut self.ended {
-            *last = head.min(*last);
-        }
-        self.epoch += 1;
-    }
-
-    fn request(&mut self, request: ClientMessage) {
-        match request {
-            ClientMessage::Subscribe(subscribe) => {
-                let results = subscribe
-                    .filters
-                    .iter()
-                    .map(|wanted| self.subscribe(subscribe.mode, wanted))
-                    .collect();
-                self.wire.push_back(ServerMessage::Subscribed(Subscribed {
-                    id: subscribe.id,
-                    results,
-                }));
-            }
-            ClientMessage::Unsubscribe(Unsubscribe { id, channels }) => {
-                assert_eq!(channels, [CHANNEL]);
-                self.cursor = None;
-                self.wire
-                    .push_back(ServerMessage::Unsubscribed(Unsubscribed::answer(
-                        id, channels,
-                    )));
-            }
-            ClientMessage::Change(change) => {
-                let position = self.cursor.as_ref().unwrap().position;
-                let cursor = self.cursor.as_mut().unwrap();
-                cursor.mode = change.mode;
-                cursor.count = Some(position);
-                self.wire.push_back(ServerMessage::Changed(Changed {
-                    id: change.id,
-                    previous: CHANNEL,
-                    channel: CHANNEL,
-                    mode: change.mode,
-                    max_rate_hz: None,
-                    position,
-                    count: position,
-                }));
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn subscribe(&mut self, mode: Mode, wanted: &FilterRequest) -> SubscribeResult {
-        assert!(self.cursor.is_none(), "subscribed twice");
-        let head = self.head();
-        let mut lost = None;
-        let (start, position, count, snapshot) = match wanted.resume {
-            None => (Start::Fresh, head, Some(head), Some(0)),
-            Some(resume) if resume.epoch != Epoch(self.epoch) => {
-                let ended = self.ended.iter().find(|of| Epoch(of.0) == resume.epoch);
-                match ended {
-                    None => (Start::EpochChanged, head, Some(head), Some(0)),
-                    Some(&(_, last)) if resume.position > last => {
-                        lost = resume.count.map(|count| count - last);
-                        (Start::Truncated, last, Some(last), Some(0))
-                    }
-                    Some(_) => (Start::Resumed, resume.position, resume.count, Some(0)),
-                }
-            }
-            Some(resume) => {
-                assert!(resume.position <= head, "a position that never was");
-                (
-                    Start::Resumed,
-                    resume.position,
-                    resume.count,
-                    resume.snapshot,
-                )
-            }
-        };
-        self.cursor = Some(Cursor {
-            mode,
-            position,
-            count,
-            snapshot: snapshot.map(|at| (at, position)).filter(|(at, to)| at < to),
-        });
-        SubscribeResult::Accepted(Accepted {
-            filter: wanted.filter.clone(),
-            channel: CHANNEL,
-            mode,
-            max_rate_hz: None,
-            epoch: Epoch(self.epoch),
-            position,
-            // The channel holds every topic, so its count is the position.
-            count: count.unwrap_or(position),
-            snapshot,
-            start,
-            lost,
-        })
-    }
-
-    /// Sends the next message, with at most `most` updates.
-    fn step(&mut self, most: usize) {
-        let (head, floor) = (self.head(), self.floor);
-        let Some(cursor) = &self.cursor else { return };
-        let (from, is_every) = (cursor.position, cursor.mode == Mode::Every);
-        if let Some((at, end)) = cursor.snapshot {
-            let mut updates = self.latest(at, end);
-            let is_all = updates.len() <= most;
-            updates.truncate(most);
-            let to = updates.last().map_or(end, |last| last.position);
-            let to = if is_all { end } else { to };
-            self.cursor.as_mut().unwrap().snapshot = (to < end).then_some((to, end));
-            self.send(at, to, true, updates);
-        } else if from == head {
-        } else if is_every && from < floor {
-            let cursor = self.cursor.as_mut().unwrap();
-            let lost = cursor.count.map(|count| floor - count);
-            cursor.count = Some(floor);
-            cursor.position = floor;
-            cursor.snapshot = Some((from, floor));
-            self.wire.push_back(ServerMessage::Gap(Gap {
-                channel: CHANNEL,
-                from,
-                to: floor,
-                lost,
-                snapshot: from,
-            }));
-        } else {
-            let mut updates = match is_every {
-                true => (from + 1..=head).map(|at| self.update(at)).collect(),
-                false => self.latest(from, head),
-            };
-            let is_all = updates.len() <= most;
-            updates.truncate(most);
-            let to = if is_all {
-                head
-            } else {
-                updates[most - 1].position
-            };
-            let cursor = self.cursor.as_mut().unwrap();
-            cursor.position = to;
-            cursor.count = cursor.count.map(|count| count + updates.len() as u64);
-            self.send(from, to, false, updates);
-        }
-    }
-
-    fn send(&mut self, from: Position, to: Position, snapshot: bool, updates: Vec<Update<Topic>>) {
-        self.wire.push_back(ServerMessage::Batch(Batch {
-            channel: CHANNEL,
-            from,
-            to,
-            snapshot,
-            topics: vec![],
-            updates,
-        }));
-    }
-
-    fn heartbeat(&mut self) {
-        let channels = self.cursor.iter().map(|cursor| ChannelPosition {
-            channel: CHANNEL,
-            position: cursor.position,
-        });
-        let channels = channels.collect();
-        let position = self.head();
-        self.wire.push_back(ServerMessage::Heartbeat(Heartbeat {
-            server_time_ns: 0,
-            position,
-            channels,
-        }));
-    }
 }
 
 pub(super) fn limits() -> Limits {
