@@ -1,31 +1,21 @@
 //! A stream without a network, nodes on it, and what must hold for both.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::Arc,
-    time::Duration,
-};
+mod check;
+mod work;
 
-use smallvec::smallvec;
-use tickcast_core::{
-    identity::Revoked,
-    sequencer::{
-        Sequencer,
-        liveness::{Expected, Liveness, LivenessSettings, SilenceRule, WillRule},
-    },
-    work::{Ack, NewUpdate, Once, Submission, TopicFacts, Work},
+use std::{collections::VecDeque, time::Duration};
+
+use tickcast_core::sequencer::{
+    Sequencer,
+    liveness::{Expected, Liveness, LivenessSettings, SilenceRule, WillRule},
 };
 use tickcast_protocol::{
-    codec::decode_update_bincode,
-    message::{Epoch, Position, Quality, TimeNs},
-    topic::{Filter, Topic},
-    value::Value,
+    message::{Epoch, Position, TimeNs},
+    topic::Filter,
 };
 
-use super::publishers::{Publishers, Sent};
-use crate::{
-    Checkpoint, Delivered, Digest, Event, Known, Node, NodeSettings, Offered, Order, Replica,
-};
+use super::publishers::Publishers;
+use crate::{Checkpoint, Delivered, Digest, Event, Known, Node, NodeSettings, Order, Replica};
 
 /// Clients that publish once.
 pub(super) const PUBLISHERS: usize = 2;
@@ -112,10 +102,6 @@ fn sequencer() -> Sequencer {
     Sequencer::new(1000).with_liveness(Liveness::new(settings))
 }
 
-fn reading(topic: &str, value: u64) -> NewUpdate {
-    NewUpdate::live(Topic::new(topic).unwrap(), Value::Reading(value as f64))
-}
-
 impl Place {
     /// A node that begins with a checkpoint, if there is one.
     fn new(index: usize, life: u64, known: Option<Known>, checkpoint: Option<&[u8]>) -> Self {
@@ -187,116 +173,9 @@ impl World {
         let time_ns = START_NS + self.now.as_nanos() as TimeNs + self.stored - back;
         self.stream.push(Stored { time_ns, bytes });
     }
+}
 
-    /// A client of a node publishes.
-    pub(super) fn publish(&mut self, index: usize) {
-        self.count += 1;
-        let life = self.places[index].life;
-        let mut update = reading(&format!("client/{index}/{life}"), self.count);
-        let other = Topic::new(&format!("client/{}/{}", self.count % 3, self.count % 4)).unwrap();
-        match self.count % 16 {
-            0 => update.unit = Some(Arc::from(format!("u{}", self.count % 3))),
-            1 => {
-                let facts = TopicFacts {
-                    name: Some(Arc::from(format!("n{}", self.count % 5))),
-                    ..TopicFacts::default()
-                };
-                update.facts = Some(Box::new([(other, facts)]));
-            }
-            2 | 3 => {
-                let says = if self.count % 16 == 2 { "gone" } else { "here" };
-                let topic = Topic::new(&format!("will/{index}")).unwrap();
-                update = NewUpdate::live(topic, Value::Text(says.to_owned()));
-            }
-            4 => update.quality = Quality::Historical,
-            _ => {}
-        }
-        let ack = Ack {
-            shard: index,
-            connection: 1,
-            id: Some(self.count as u32),
-        };
-        self.offer(index, update, None, Some(ack), None);
-    }
-
-    /// A client publishes once at the node that it is connected to.
-    pub(super) fn publish_once(&mut self, client: usize) {
-        let Some((node, life)) = self.publishers.connection(client) else {
-            return;
-        };
-        if self.places[node].life != life || !self.places[node].node.has_room() {
-            return;
-        }
-        self.count += 1;
-        let sent = self.publishers.publish(client, self.count);
-        self.send(client, node, sent);
-    }
-
-    /// A client connects to a node, and sends what is not answered again.
-    pub(super) fn connect(&mut self, client: usize, node: usize) {
-        let place = &self.places[node];
-        if place.node.has_room() {
-            for sent in self.publishers.connect(client, (node, place.life)) {
-                self.send(client, node, sent);
-            }
-        }
-    }
-
-    fn send(&mut self, client: usize, node: usize, Sent { once, value }: Sent) {
-        let ack = Ack {
-            shard: node,
-            connection: 2,
-            id: Some(value as u32),
-        };
-        let update = reading(&format!("once/{client}"), value);
-        self.offer(node, update, None, Some(ack), Some(once));
-    }
-
-    /// An operator orders something at a node.
-    pub(super) fn order(&mut self, index: usize) {
-        self.count += 1;
-        let subject = Revoked::Subject((self.count % 7 / 3).to_string().into());
-        let order = match self.count % 3 {
-            0 => Order::Kick("subject=0".to_owned()),
-            1 => Order::Revoke(subject),
-            _ => Order::Restore(subject),
-        };
-        let place = &mut self.places[index];
-        let offered = place.node.offer_order(order.clone());
-        assert_eq!(offered, Offered::Taken);
-        place.ordered.push_back(order);
-    }
-
-    /// A feed of a node brings an update, if the node runs it.
-    pub(super) fn feed(&mut self, index: usize, feed: usize) {
-        if self.places[index].runs[feed] {
-            self.count += 1;
-            let update = reading(&format!("feed/{}", FEEDS[feed]), self.count);
-            self.offer(index, update, Some(feed as u16), None, None);
-        }
-    }
-
-    fn offer(
-        &mut self,
-        index: usize,
-        update: NewUpdate,
-        feed: Option<u16>,
-        ack: Option<Ack>,
-        once: Option<Once>,
-    ) {
-        let place = &mut self.places[index];
-        if place.node.has_room() {
-            let updates = smallvec![update];
-            let work = Work::Updates(Submission {
-                updates,
-                ack,
-                feed,
-                once,
-            });
-            assert_eq!(place.node.offer(work), Offered::Taken);
-        }
-    }
-
+impl World {
     /// A node does what is due, and writes.
     pub(super) fn run(&mut self, index: usize) {
         let now = self.now;
@@ -556,100 +435,6 @@ impl World {
         }
         for index in 0..self.places.len() {
             self.read(index, usize::MAX);
-        }
-    }
-
-    pub(super) fn check(&self) {
-        let books: Vec<_> = self
-            .places
-            .iter()
-            .map(|place| place.node.replica().book())
-            .collect();
-        for (index, place) in self.places.iter().enumerate() {
-            assert!(place.node.is_member(), "node {index} is a member");
-            assert!(place.node.is_idle(), "all work of node {index} is written");
-            assert!(place.ordered.is_empty(), "node {index} was told");
-            for (feed, runs) in place.runs.iter().enumerate() {
-                let owner = books[index].feeds().owner(feed as u16);
-                assert_eq!(*runs, owner == Some(place.node.id()), "{index} {feed}");
-            }
-        }
-        for book in &books {
-            assert_eq!(book, &books[0]);
-            assert_eq!(book.members().len(), self.places.len(), "no ghost is left");
-            assert!(book.feeds().all().all(|(_, owner)| owner.is_some()));
-        }
-        let first = self.places[0].node.replica();
-        for place in &self.places {
-            let replica = place.node.replica();
-            assert_eq!(replica.newest(), first.newest());
-            assert_eq!(replica.last_words(), first.last_words());
-        }
-        let lineage = books[0].lineage().unwrap();
-        for Loss { epoch, kept } in &self.losses {
-            let told = lineage.kept(*epoch);
-            assert!(
-                told.is_none_or(|told| told <= *kept),
-                "{epoch}: {told:?} {kept}"
-            );
-        }
-        self.check_updates();
-    }
-
-    /// What is on the tape, as a node that comes later reads it.
-    fn check_updates(&self) {
-        let mut place = Place::new(99, 0, None, None);
-        let mut values: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-        let mut names = Vec::new();
-        let mut next = 1;
-        let mut time_ns = 0;
-        for (sequence, stored) in (1..).zip(&self.stream) {
-            let delivered = Delivered {
-                sequence,
-                time_ns: stored.time_ns,
-                bytes: &stored.bytes,
-            };
-            let read = place.node.read(delivered, self.now).unwrap();
-            let last = place.node.replica().chain().last();
-            assert_eq!(last.digest, self.made[sequence as usize - 1].0);
-            for strip in read.strips {
-                for info in strip.topics() {
-                    if info.id as usize == names.len() {
-                        names.push(info.topic.to_string());
-                    }
-                }
-                for update in strip.updates() {
-                    assert_eq!(update.position, next);
-                    next += 1;
-                    let decoded = decode_update_bincode(update.bincode).unwrap();
-                    assert!(time_ns <= decoded.ingest_time_ns, "time goes back");
-                    time_ns = decoded.ingest_time_ns;
-                    let name = names[update.topic as usize].clone();
-                    if let Value::Reading(value) = decoded.value {
-                        values.entry(name).or_default().push(value as u64);
-                    }
-                }
-            }
-        }
-        for (topic, values) in &values {
-            if self.is_shortened && topic.starts_with("once/") {
-                // What the stream has lost may be sent again after what came later.
-                let distinct: BTreeSet<_> = values.iter().collect();
-                assert_eq!(distinct.len(), values.len(), "{topic}: {values:?}");
-                continue;
-            }
-            // A node writes in order, and two nodes never run a feed at once.
-            assert!(values.is_sorted_by(|a, b| a < b), "{topic}: {values:?}");
-        }
-        let all: BTreeSet<u64> = values.into_values().flatten().collect();
-        for place in &self.places {
-            for (value, position) in &place.acked {
-                let is_there = all.contains(value);
-                assert!(
-                    is_there || self.lost.contains(value),
-                    "{value} was acknowledged at {position}"
-                );
-            }
         }
     }
 }
