@@ -1,5 +1,5 @@
 //! What clients must not do: it costs next to nothing, and does not affect other clients. How each
-//! violation ends is in `endings` and `rfc6455.rs`.
+//! violation ends is in `endings` and `rfc6455`.
 
 use std::time::Duration;
 

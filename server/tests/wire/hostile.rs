@@ -1,5 +1,5 @@
 //! Attacks: each ends within its limit, the server's memory returns to where it was, and another
-//! client is served meanwhile. Single frames that break a rule are in `endings` and `rfc6455.rs`.
+//! client is served meanwhile. Single frames that break a rule are in `endings` and `rfc6455`.
 
 use std::time::{Duration, Instant};
 
