@@ -1,4 +1,5 @@
-//! Documents for people who look for a file name files that exist, and the glossary is short.
+//! Documents for people who look for a file name files that exist, bounds that exist, and the
+//! glossary is short.
 
 use std::collections::BTreeSet;
 
@@ -12,6 +13,9 @@ const ARCHITECTURE: &str = "ARCHITECTURE.md";
 
 /// Documents whose tables name paths.
 const GUIDES: [&str; 2] = [ARCHITECTURE, "CONTRIBUTING.md"];
+
+/// Heading of the section whose text lists constants.
+const BOUNDS: &str = "Bounds";
 
 /// Heading of the section whose table lists the words of the project.
 const GLOSSARY: &str = "Glossary";
@@ -30,6 +34,7 @@ pub(crate) fn check(project: &Project) -> Result<Vec<Finding>, Error> {
         findings.extend(rows.iter().flat_map(|row| missing_paths(project, row)));
         if document == ARCHITECTURE {
             findings.extend(check_glossary(&rows));
+            findings.extend(check_prose(project, text));
         }
     }
     Ok(findings)
@@ -88,10 +93,54 @@ fn missing_paths(project: &Project, row: &Row<'_>) -> Vec<Finding> {
 
 /// Code spans that look like paths.
 fn paths(cell: &str) -> impl Iterator<Item = &str> {
-    cell.split('`').skip(1).step_by(2).filter(|span| {
-        let is_word = !span.contains([' ', ':', '(', '<']) && !span.starts_with('/');
-        is_word && (span.contains('/') || ENDINGS.iter().any(|ending| span.ends_with(ending)))
-    })
+    let spans = cell.split('`').skip(1).step_by(2);
+    spans.filter(|span| is_path(span))
+}
+
+fn is_path(span: &str) -> bool {
+    let is_word = !span.contains([' ', '\n', ':', '(', '<']) && !span.starts_with('/');
+    is_word && (span.contains('/') || ENDINGS.iter().any(|ending| span.ends_with(ending)))
+}
+
+/// What the text outside of tables and blocks of code names: files, and constants among the bounds.
+fn check_prose(project: &Project, text: &str) -> Vec<Finding> {
+    let (mut prose, mut headings) = (String::new(), Vec::new());
+    let (mut heading, mut is_code) = ("", false);
+    for line in text.lines() {
+        is_code ^= line.starts_with("```");
+        if line.starts_with('#') {
+            heading = line.trim_start_matches(['#', ' ']);
+        }
+        if !is_code && !line.starts_with('|') && !line.starts_with("```") {
+            prose.push_str(line);
+        }
+        prose.push('\n');
+        headings.push(heading);
+    }
+    let mut findings = Vec::new();
+    let mut line = 0;
+    for (index, part) in prose.split('`').enumerate() {
+        let place = format!("{ARCHITECTURE}:{}", line + 1);
+        let is_bound = headings.get(line) == Some(&BOUNDS) && is_constant(part);
+        line += part.matches('\n').count();
+        if index % 2 == 0 {
+            continue;
+        }
+        if is_path(part) && !project.has(part) {
+            let problem = format!("`{part}` does not exist: correct the path");
+            findings.push(Finding::new(&place, problem));
+        }
+        if is_bound && !project.has_constant(part) {
+            let problem = format!("there is no constant `{part}`: correct the list");
+            findings.push(Finding::new(&place, problem));
+        }
+    }
+    findings
+}
+
+fn is_constant(span: &str) -> bool {
+    let is_of_name = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    span.contains('_') && span.bytes().all(is_of_name)
 }
 
 fn check_glossary(rows: &[Row<'_>]) -> Vec<Finding> {

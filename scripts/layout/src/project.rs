@@ -113,6 +113,13 @@ impl Project {
         files.any(|file| file == path || is_below(file, path))
     }
 
+    /// Whether a source in Rust has such a constant.
+    pub(crate) fn has_constant(&self, name: &str) -> bool {
+        let declared = format!("const {name}:");
+        let mut sources = self.texts.iter().filter(|(path, _)| path.ends_with(".rs"));
+        sources.any(|(_, text)| text.contains(&declared))
+    }
+
     /// The source files of a package without its tests, each with its text.
     pub(crate) fn sources<'a>(
         &'a self,

@@ -213,6 +213,24 @@ fn phrases_are_found_across_lines_and_in_names_but_not_as_values() {
 }
 
 #[test]
+fn the_text_of_the_architecture_names_files_and_bounds_that_exist() {
+    let text = "The files `a/src/lib.rs` and `a/gone.rs`, of which `two\nwords` tell.\n\n```text\n\
+                `b/gone.rs`\n```\n\n## Bounds\n\n`GONE_MAX`, `TURN_MAX`, `GONE`.\n\n## Glossary\n\n\
+                `LOST_MAX`\n\n| word | meaning |\n|---|---|\n| word | what it means |\n";
+    let source = "const TURN_MAX: usize = 1;\n";
+    let files = [("ARCHITECTURE.md", text), ("a/src/lib.rs", source)];
+    let found = findings("architecture", &files);
+    let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        found,
+        [
+            "ARCHITECTURE.md:1: `a/gone.rs` does not exist: correct the path",
+            "ARCHITECTURE.md:10: there is no constant `GONE_MAX`: correct the list",
+        ]
+    );
+}
+
+#[test]
 fn the_architecture_document_is_held_against_the_tree() {
     let rows: String = (0..41)
         .map(|word| format!("| word {word} | what it means |\n"))
