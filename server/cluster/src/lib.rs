@@ -36,6 +36,7 @@
 //! | `beats` | when a node beats, and how long it waits for members that are silent |
 //! | `comparing` | how far the stream is what an earlier life of the node has read |
 //! | `events` | what a node tells the server around it |
+//! | `witnesses` | which nodes have read the same, if an engine has come apart |
 //! | `node` | a node: joins, beats, writes, and notices members that are gone |
 //!
 //! The crate does no I/O and has no clock: the time is passed in. The server gives it a connection.

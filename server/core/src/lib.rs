@@ -32,6 +32,7 @@
 //! | `tokens` | what comes back at a rate: the base of the limits of one connection |
 //! | `totals` | what several connections do together, and its limits |
 //! | `growth` | collections with an entry for each topic, which grow a little at a time |
+//! | `feed_id` | which feed an update came from |
 //! | `work` | what the sequencer accepts and returns: updates, questions about history, answers |
 //! | `candles` | long time: candles and rows of all topics, within a bound |
 //! | `tape` | the bounded log of recent updates, in strips that never change |

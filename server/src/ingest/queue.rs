@@ -110,7 +110,7 @@ impl Ingest {
         self.clock.now().uptime
     }
 
-    /// The clock that stamps what is handed over.
+    /// The current wall time, in ns since 1970.
     pub fn now_ns(&self) -> TimeNs {
         self.clock.now().wall_ns
     }

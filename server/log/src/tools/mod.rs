@@ -2,6 +2,7 @@
 //!
 //! The files in reading order:
 //!
+//! * `text`: numbers and times for people
 //! * `survey`: all records of all segments, for the tools
 //! * `verify`: compares every checksum and every position
 //! * `stats`: how much there is of what

@@ -15,7 +15,7 @@
 //! * `pointed`, `template`: payloads whose parts a rule points to
 //! * `emit`, `series`: from samples to updates of series
 //! * `metadata`: what messages about devices tell of their series
-//! * `json`, `parts`, `time`, `numerals`, `units`, `round`: the parts of a payload
+//! * `json`, `path`, `parts`, `time`, `numerals`, `units`, `round`: the parts of a payload
 //!
 //! This room does no I/O and knows no feed: every feed may use it.
 
