@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::{
-    net::{client_questions::Command, identity_commands::ask},
+    net::{identity_commands::ask, operator_questions::Command},
     server::Server,
 };
 

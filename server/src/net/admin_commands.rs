@@ -17,10 +17,10 @@ use tokio::sync::mpsc;
 
 use super::{
     answer::{self, Answer, text, typed},
-    client_questions::{Affected, Command, Question, Target, WhoRow},
     gate::{self, Ends, Gate},
     identity_commands::ask,
     log_command::LogFilter,
+    operator_questions::{Affected, Command, Question, Target, WhoRow},
     request::{bearer, query},
 };
 use crate::{

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{
-    client_questions::{Affected, Command, Question, SlowQuestion},
+    operator_questions::{Affected, Command, Question, SlowQuestion},
     shard_handle::ShardHandle,
 };
 

@@ -28,7 +28,7 @@
 //! | `stream`, [`outlet`], `ring_writer`, `unsent` | connections, with and without TLS, and where the shard writes to |
 //! | `known_clients`, `tickets` | who sends a request |
 //! | [`admin`], [`slow_clients`], [`admin_commands`], [`log_command`] | the address for operators |
-//! | [`client_questions`], [`identity_commands`] | what operators ask of a shard |
+//! | [`operator_questions`], [`identity_commands`] | what operators ask of a shard |
 //! | [`other_nodes`] | what operators at the nodes of a cluster order |
 //! | [`state`] | whether the server is ready or draining |
 //!
@@ -70,10 +70,10 @@ mod request_limits;
 
 pub(crate) mod admin;
 pub(crate) mod admin_commands;
-pub(crate) mod client_questions;
 pub(crate) mod identity_commands;
 mod known_clients;
 pub(crate) mod log_command;
+pub(crate) mod operator_questions;
 pub(crate) mod other_nodes;
 pub(crate) mod slow_clients;
 mod tickets;

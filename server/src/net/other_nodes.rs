@@ -7,8 +7,8 @@ use tokio::{sync::mpsc, task::spawn_blocking};
 
 use super::{
     admin_commands::target,
-    client_questions::{Command, Question},
     identity_commands::ask,
+    operator_questions::{Command, Question},
 };
 use crate::{auth::Auth, cluster::Obey, metrics::Metrics};
 

@@ -28,7 +28,7 @@ use tokio::{
 };
 
 use super::{
-    client_questions::{SlowRow, WhoRow},
+    operator_questions::{SlowRow, WhoRow},
     outlet::Outlet,
     peer::Peer,
     questions::Questions,

@@ -12,13 +12,13 @@ use tokio::{
 
 use super::{
     arrival::{Arrival, ListenerInfo},
-    client_questions::Question,
     descriptors::Descriptors,
     echo::Echo,
     gate::Gate,
     history::HISTORIES_MAX,
     identity_commands,
     listener::Accept,
+    operator_questions::Question,
     permits::Permits,
     ring_writer::RingWriter,
     routes::Routes,

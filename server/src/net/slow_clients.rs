@@ -12,7 +12,7 @@ use tokio::{
 
 use super::{
     answer::{Answer, text, typed},
-    client_questions::{Question, SlowQuestion, SlowRow},
+    operator_questions::{Question, SlowQuestion, SlowRow},
     request::query,
 };
 
