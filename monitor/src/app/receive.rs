@@ -89,11 +89,15 @@ impl Monitor {
             IncomingItem::Accepted { topic, position } => {
                 self.server.store.every_accepted(&topic, position);
             }
-            IncomingItem::Granted { filter, mode } => {
+            IncomingItem::Granted {
+                filter,
+                mode,
+                position,
+            } => {
                 if mode == Mode::Every
                     && let Ok(topic) = Topic::new(filter.as_str())
                 {
-                    self.server.store.every_resumed(&topic);
+                    self.server.store.every_resumed(&topic, position);
                 }
                 self.line.requests.granted(filter, mode);
             }

@@ -42,6 +42,8 @@ pub enum IncomingItem {
         filter: Filter,
         /// The mode.
         mode: Mode,
+        /// The position after which it goes on, if the answer tells it.
+        position: Option<Position>,
     },
     /// A page of a topic's history.
     History {

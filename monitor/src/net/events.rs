@@ -71,7 +71,7 @@ pub(super) fn incoming(event: Event, attempt: u32) -> Option<IncomingItem> {
             "The server is draining: it will close the connection soon.".to_owned(),
         ),
         Event::Accepted { filter, accepted } => {
-            // A resumed subscription has all of its past.
+            // A resumed subscription has its past, unless another one has told of a loss.
             let begins = !matches!(accepted.start, Start::Resumed | Start::Existing);
             let topic = Topic::new(filter.as_str()).ok();
             match topic.filter(|_| begins && accepted.mode == Mode::Every) {
@@ -82,10 +82,15 @@ pub(super) fn incoming(event: Event, attempt: u32) -> Option<IncomingItem> {
                 None => IncomingItem::Granted {
                     filter,
                     mode: accepted.mode,
+                    position: Some(accepted.position),
                 },
             }
         }
-        Event::Changed { filter, mode, .. } => IncomingItem::Granted { filter, mode },
+        Event::Changed { filter, mode, .. } => IncomingItem::Granted {
+            filter,
+            mode,
+            position: None,
+        },
         Event::Status {
             topics, statuses, ..
         } => IncomingItem::Statuses { topics, statuses },

@@ -4,6 +4,7 @@
 mod half_hour;
 mod login;
 mod long_time;
+mod restart;
 
 use std::{
     io::{Read, Write},
@@ -83,7 +84,12 @@ fn publish(server: &Server, count: usize) {
 
 /// The same with other values, of which each is made from its number.
 fn publish_as(server: &Server, count: usize, value: impl Fn(usize) -> Value) {
-    let url = url(server);
+    publish_at(server.address(), TOPIC, count, value);
+}
+
+/// The same of a topic, at an address.
+fn publish_at(address: SocketAddr, topic: &str, count: usize, value: impl Fn(usize) -> Value) {
+    let url = format!("ws://{address}/ws");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -97,7 +103,7 @@ fn publish_as(server: &Server, count: usize, value: impl Fn(usize) -> Value) {
                 Event::Connected(_) | Event::Published(_) if published < count => {
                     published += 1;
                     let update = Publication {
-                        topic: TOPIC.to_owned(),
+                        topic: topic.to_owned(),
                         value: value(published),
                         source_time_ns: None,
                     };

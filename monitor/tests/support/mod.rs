@@ -98,7 +98,11 @@ impl Script {
     /// The server granted a subscription this mode.
     pub(crate) fn granted(&self, filter: &str, mode: Mode) {
         let filter = Filter::new(filter).unwrap();
-        assert!(self.queue.try_put(IncomingItem::Granted { filter, mode }));
+        assert!(self.queue.try_put(IncomingItem::Granted {
+            filter,
+            mode,
+            position: None,
+        }));
     }
 
     /// Says what is known about a topic.

@@ -38,10 +38,12 @@ pub(super) fn append(
         }
         return;
     };
-    let series = match &mut topic.series {
-        Some(series) if series.kind() == kind => series,
+    if topic.series.as_ref().map(SampleSeries::kind) != Some(kind) {
         // A topic that changes from readings to trades starts another series.
-        series => series.insert(SampleSeries::new(kind)),
+        topic.begin_series(kind, update);
+    }
+    let Some(series) = &mut topic.series else {
+        return;
     };
     if seq_before > 0 {
         let skipped = update.seq.saturating_sub(seq_before + 1);

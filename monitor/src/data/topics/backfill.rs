@@ -4,18 +4,24 @@
 //! update was subscribed, then pages of history, then updates received one by one. The joint is the
 //! start of the second part, or of the third one while there is no history. An older page of
 //! history replaces all newest values of its time.
+//!
+//! When a subscription begins anew, what came before is kept aside. It is joined again when history
+//! reaches back to it.
 
 use tickcast_protocol::{
-    message::{Position, TimeNs, Update},
+    message::{Position, Seq, TimeNs, Update},
     topic::Topic,
 };
 
 use super::{
-    past::{Joint, PastHistory},
+    past::{EarlierPart, Joint, PastHistory},
     sample,
-    topic_state::MonitoredTopic,
+    topic_state::{Lossless, MonitoredTopic},
 };
 use crate::data::history::{GapCause, SampleSeries, SeriesKind};
+
+/// The seq of the first update of a topic: nothing came before it in its epoch.
+const FIRST_SEQ: Seq = 1;
 
 impl MonitoredTopic {
     /// The state of its older history. Evicted history is not requested again.
@@ -38,29 +44,74 @@ impl MonitoredTopic {
 
     /// Every update after `position` will be received from now on.
     pub(super) fn every_from(&mut self, position: Position) {
-        self.joint = None;
+        self.leave_joint();
         self.past = PastHistory::Before(position.saturating_add(1));
         self.receives_every(position);
     }
 
-    /// Positions start again.
+    /// The subscription goes on where it was, after this position if it is known.
+    pub(super) fn every_again(&mut self, position: Option<Position>) {
+        match position {
+            // Its past was forgotten, because of another subscription.
+            Some(position) if self.past == PastHistory::Unasked => self.every_from(position),
+            _ => self.receives_every(self.series_at.0),
+        }
+    }
+
+    /// Another epoch began. A subscription that the server has accepted in it already goes on.
     pub(super) fn forget_past(&mut self) {
-        self.joint = None;
-        self.past = PastHistory::Unasked;
-        self.every_after = self.every_after.map(|_| 0);
+        self.leave_joint();
+        self.past = match self.every_after {
+            Some(after) => PastHistory::Before(after.saturating_add(1)),
+            None => PastHistory::Unasked,
+        };
+    }
+
+    /// What is complete up to now is an earlier part from now on.
+    fn leave_joint(&mut self) {
+        let (joint, series) = (self.joint.take(), self.series.as_ref());
+        if self.lossless != Lossless::Yes {
+            // Newest values may have come since.
+            self.earlier = None;
+        } else if let (Some(joint), Some(series)) = (joint, series) {
+            self.earlier = Some(EarlierPart {
+                joint,
+                end: series.end(),
+                past: self.past,
+            });
+        }
     }
 
     /// Called before an update from a subscription to every update is appended.
     pub(super) fn join(&mut self, update: &Update<Topic>) {
-        if let (None, PastHistory::Before(before)) = (self.joint, self.past)
-            && update.position >= before
-        {
-            self.joint = Some(Joint {
-                index: self.series.as_ref().map_or(0, SampleSeries::end),
-                position: update.position,
-                seq: update.seq,
-            });
+        let is_next = self
+            .every_after
+            .is_some_and(|after| update.position > after);
+        if self.joint.is_some() || !is_next {
+            return;
         }
+        let joint = Joint {
+            index: self.series.as_ref().map_or(0, SampleSeries::end),
+            position: update.position,
+            seq: update.seq,
+        };
+        if self.past == PastHistory::Unasked {
+            // The mode of a subscription was changed.
+            self.past = PastHistory::Before(update.position);
+        }
+        let earlier = self.earlier.take_if(|_| update.seq == FIRST_SEQ);
+        self.joint = Some(earlier.map_or(joint, |earlier| earlier.joint));
+    }
+
+    /// Another series begins with an update, whose value is of another kind.
+    pub(super) fn begin_series(&mut self, kind: SeriesKind, update: &Update<Topic>) {
+        self.series = Some(SampleSeries::new(kind));
+        self.earlier = None;
+        self.joint = self.joint.map(|_| Joint {
+            index: 0,
+            position: update.position,
+            seq: update.seq,
+        });
     }
 
     /// Applies a page of history: updates without gaps, ascending, all before [`Self::past`].
@@ -82,22 +133,30 @@ impl MonitoredTopic {
                 Some(kind)
             }),
         };
+        let mut before_earlier = None;
         if let Some(kind) = kind {
-            self.series = Some(self.joined(kind, updates));
+            let (joined, past) = self.joined(kind, updates);
+            self.series = Some(joined);
+            before_earlier = past;
         }
         if let Some(last) = updates.last() {
             // An update of the page is not taken again from a snapshot.
             self.series_at = self.series_at.max((last.position, last.seq));
         }
-        self.past = if more {
-            PastHistory::Before(first.position)
-        } else {
-            PastHistory::Complete
+        self.past = match before_earlier {
+            Some(past) => past,
+            None if more => PastHistory::Before(first.position),
+            None => PastHistory::Complete,
         };
     }
 
-    /// The series with a page of history inserted. Moves the joint.
-    fn joined(&mut self, kind: SeriesKind, updates: &[Update<Topic>]) -> SampleSeries {
+    /// The series with a page of history inserted. Moves the joint. If the page reaches back to the
+    /// earlier part, also what is known of the time before that.
+    fn joined(
+        &mut self,
+        kind: SeriesKind,
+        updates: &[Update<Topic>],
+    ) -> (SampleSeries, Option<PastHistory>) {
         let mut joined = SampleSeries::new(kind);
         let after = self.joint;
         let mut old = self
@@ -113,7 +172,7 @@ impl MonitoredTopic {
         let from = updates.iter().rposition(|update| !is_same(update));
         let updates = &updates[from.map_or(0, |at| at + 1)..];
         let (Some(first), Some(last)) = (updates.first(), updates.last()) else {
-            return old;
+            return (old, None);
         };
         let kept = old.index_at(first.ingest_time_ns).min(boundary);
         joined.extend_from(&old, old.start(), kept);
@@ -149,12 +208,41 @@ impl MonitoredTopic {
             joined.mark_gap(Some(skipped), GapCause::Lost);
         }
         joined.extend_after(&old, boundary);
-        self.joint = Some(Joint {
-            index,
-            position: first.position,
-            seq: first.seq,
+        let earlier = self
+            .earlier
+            .take()
+            .map(|earlier| earlier.moved(old.start()));
+        let reached = earlier.filter(|earlier| earlier.is_reached(index, first.seq));
+        // A page that reaches further back replaces all of it.
+        self.earlier = earlier.filter(|earlier| reached.is_none() && earlier.end <= index);
+        self.joint = Some(match reached {
+            Some(earlier) => earlier.joint,
+            None => Joint {
+                index,
+                position: first.position,
+                seq: first.seq,
+            },
         });
-        joined
+        // Positions count only where the epoch goes on.
+        let is_same = |earlier: &EarlierPart| earlier.end > index;
+        let past = reached.filter(is_same).map(|earlier| earlier.past);
+        (joined, past)
+    }
+}
+
+impl EarlierPart {
+    /// The same where the first index was `by` and is 0 now.
+    fn moved(mut self, by: u64) -> Self {
+        self.joint.index = self.joint.index.saturating_sub(by);
+        self.end = self.end.saturating_sub(by);
+        self
+    }
+
+    /// Whether nothing is missing between it and updates that begin at this index: they begin
+    /// within it, or with the first update of their epoch.
+    fn is_reached(&self, index: u64, first: Seq) -> bool {
+        let is_within = self.joint.index < index && index < self.end;
+        is_within || (self.end <= index && first == FIRST_SEQ)
     }
 }
 
@@ -177,7 +265,7 @@ fn taken_restarts(old: &mut SampleSeries, kept: u64, boundary: u64) -> Vec<(Time
 #[cfg(test)]
 mod tests {
     use tickcast_protocol::{
-        message::{Mode, Quality, Seq},
+        message::{Mode, Quality},
         value::Value,
     };
 

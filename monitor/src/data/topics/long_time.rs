@@ -49,7 +49,7 @@ impl MonitoredTopic {
     }
 
     /// When its samples begin from which on none is missing.
-    pub(crate) fn complete_from_ns(&self) -> Option<TimeNs> {
+    pub fn complete_from_ns(&self) -> Option<TimeNs> {
         let (joint, series) = (self.joint?, self.series.as_ref()?);
         let index = joint.index.max(series.start());
         (index < series.end()).then(|| series.time(index))
@@ -57,11 +57,11 @@ impl MonitoredTopic {
 }
 
 impl Store {
-    /// A subscription to every update of a topic continues where it was.
-    pub(crate) fn every_resumed(&mut self, name: &Topic) {
+    /// A subscription to every update of a topic continues where it was, after `position`
+    /// if that is known.
+    pub(crate) fn every_resumed(&mut self, name: &Topic, position: Option<Position>) {
         if let Some(key) = self.find(name.as_str()) {
-            let topic = self.topic_at_mut(key);
-            topic.receives_every(topic.series_at.0);
+            self.topic_at_mut(key).every_again(position);
         }
     }
 

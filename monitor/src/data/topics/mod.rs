@@ -4,6 +4,8 @@ mod appending;
 mod backfill;
 mod by_source;
 mod derived;
+#[cfg(test)]
+mod joint_tests;
 mod keys;
 mod latest;
 mod long_time;

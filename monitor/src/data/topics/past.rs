@@ -23,3 +23,14 @@ pub(super) struct Joint {
     pub(super) position: Position,
     pub(super) seq: Seq,
 }
+
+/// Samples of which none is missing, from before the subscription began anew. They are part of the
+/// newer ones again when these reach back to them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct EarlierPart {
+    pub(super) joint: Joint,
+    /// The index after the last of them.
+    pub(super) end: u64,
+    /// What was known of the time before them.
+    pub(super) past: PastHistory,
+}

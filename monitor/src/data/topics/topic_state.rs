@@ -11,7 +11,7 @@ use tickcast_protocol::{
 
 use super::{
     latest::{self, Latest},
-    past::{Joint, PastHistory},
+    past::{EarlierPart, Joint, PastHistory},
     rate::UpdateRate,
     settings::TopicSettings,
     watched::Watched,
@@ -101,6 +101,8 @@ pub struct MonitoredTopic {
     pub(super) every_after: Option<Position>,
     /// Where the part without gaps begins.
     pub(super) joint: Option<Joint>,
+    /// Such a part from before, until the newer one reaches back to it.
+    pub(super) earlier: Option<EarlierPart>,
     pub(super) past: PastHistory,
     /// The connection that the newest sample came by.
     pub(super) connection: u32,
@@ -148,6 +150,7 @@ impl MonitoredTopic {
             lossless: Lossless::No,
             every_after: None,
             joint: None,
+            earlier: None,
             past: PastHistory::Unasked,
             connection: 0,
         }
