@@ -37,6 +37,7 @@ pub(crate) mod natural_key;
 pub(crate) mod pace;
 pub(crate) mod pane_windows;
 pub(crate) mod payload;
+pub(crate) mod percentage;
 pub(crate) mod published;
 pub(crate) mod repaints;
 pub(crate) mod silences;

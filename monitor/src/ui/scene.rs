@@ -112,6 +112,12 @@ impl Scene<'_> {
         topic.change_percent(self.preferences.reference, self.now_ns)
     }
 
+    /// What the change of a topic's value is measured from, if that is too small for a percentage,
+    /// and the range of the values.
+    pub(crate) fn small_base(&self, topic: &MonitoredTopic) -> Option<(f64, (f64, f64))> {
+        topic.small_base(self.preferences.reference, self.now_ns)
+    }
+
     /// Since when there is no connection, by the time that is shown.
     pub(crate) fn disconnected_ns(&self) -> Option<TimeNs> {
         let since_ns = self.health.disconnected_ns?;

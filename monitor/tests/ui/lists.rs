@@ -524,3 +524,24 @@ fn small_readings_are_shown_with_their_digits() {
     }
     assert!(!painted(&harness, "0.0000000 ") && ink(&harness, "0.0000000").is_none());
 }
+
+#[test]
+fn a_reading_that_began_near_zero_has_a_dash_and_its_tooltip_says_why() {
+    let mut harness = filled(&[]);
+    let dash = |harness: &Harness<'_, Bench>| {
+        let line = row(harness, "lab/drift").rect();
+        let texts = texts(harness, line.expand2(egui::vec2(400.0, 0.0)));
+        texts.iter().any(|(text, _)| text == "–")
+    };
+    for (reading, is_dash) in [(0.004, false), (0.005, false), (18.4, true), (0.006, true)] {
+        let script = &mut harness.state_mut().script;
+        script.now_ns += SECOND;
+        script.reading("lab/drift", "mm", reading);
+        harness.run_steps(2);
+        assert_eq!(dash(&harness), is_dash, "{reading}");
+    }
+    row(&harness, "lab/drift").hover();
+    harness.run_steps(60);
+    assert!(sees(&harness, "it is measured from 0.004"));
+    assert!(sees(&harness, "(0.004 to 18.400)"));
+}

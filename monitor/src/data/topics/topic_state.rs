@@ -63,6 +63,8 @@ pub struct MonitoredTopic {
     pub number: Option<f64>,
     /// The first number seen, which the change is measured from.
     pub first_number: Option<f64>,
+    /// The least and the greatest number seen.
+    pub(super) range: Option<(f64, f64)>,
     /// Decimals that the source sends.
     pub decimals: u8,
     /// The size of the largest reading, which bounds the decimals: 0.3 - 0.1 - 0.2 is noise.
@@ -131,6 +133,7 @@ impl MonitoredTopic {
             latest: None,
             number: None,
             first_number: None,
+            range: None,
             decimals: 0,
             largest: 0.0,
             ingest_ns: 0,
@@ -272,6 +275,10 @@ impl MonitoredTopic {
         }
         self.number = number;
         self.first_number = self.first_number.or(number);
+        if let Some(number) = number {
+            let (least, greatest) = self.range.unwrap_or((number, number));
+            self.range = Some((least.min(number), greatest.max(number)));
+        }
         self.latest = Some(latest);
     }
 }

@@ -5,12 +5,13 @@ use tickcast_protocol::message::TimeNs;
 use super::canvas::Drawing;
 use crate::data::{
     chart::{ChartLine, ShownAs, ValueBasis, rows::ChartRows, union_of},
-    history::{LANE_MAIN, SampleSeries},
+    history::{LANE_MAIN, SampleSeries, SeriesKind},
+    percentage,
 };
 
 impl Drawing {
-    /// What the values of this drawing are shown as; `None` if there is no percentage of the first
-    /// one.
+    /// What the values of this drawing are shown as; `None` if a percentage of the first one
+    /// says nothing.
     pub(super) fn shown_as(
         &self,
         basis: ValueBasis,
@@ -26,14 +27,17 @@ impl Drawing {
         match (basis, range) {
             (ValueBasis::Plain, _) | (_, None) => Some(ShownAs::PLAIN),
             (ValueBasis::Normalised, Some((min, max))) => Some(ShownAs::part_of(min, max)),
-            (ValueBasis::Percent, Some((min, _))) => {
+            (ValueBasis::Percent, Some((min, max))) => {
                 let first = match self {
                     Self::Candles(candles, _) => candles.first().map(|candle| candle.open),
                     Self::Line(_) | Self::Band(_) => rows
                         .and_then(|rows| rows.first_after(start_ns))
                         .or_else(|| first_visible(series, start_ns, end_ns)),
                 };
-                ShownAs::percent_of(first.unwrap_or(min))
+                let first = first.unwrap_or(min);
+                let is_price = series.kind() != SeriesKind::Reading;
+                let is_too_small = percentage::is_too_small(first, (min, max), is_price);
+                ShownAs::percent_of(first).filter(|_| !is_too_small)
             }
         }
     }

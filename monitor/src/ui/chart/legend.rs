@@ -228,7 +228,7 @@ fn newest(pane: &ChartPane, topic: &MonitoredTopic) -> Vec<String> {
             ]
         }
         (ValueBasis::Percent, Some(None), _) => {
-            let none = "no % of 0";
+            let none = "no % near 0";
             vec![format!("{text}  {none}"), none.to_owned()]
         }
         _ => vec![text, short],

@@ -102,6 +102,9 @@ fn flash_age(topic: &MonitoredTopic, now_ns: TimeNs) -> Option<i64> {
 pub(super) fn change(painter: &Painter, scene: &Scene<'_>, topic: &MonitoredTopic, place: Pos2) {
     let theme = scene.theme;
     let Some(change) = scene.change_percent(topic) else {
+        if scene.small_base(topic).is_some() {
+            paint_right(painter, place, "–", theme::small_figures(), theme.dim);
+        }
         return;
     };
     let text = format::percent(change);

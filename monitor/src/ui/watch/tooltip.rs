@@ -37,6 +37,15 @@ pub(super) fn show(ui: &mut Ui, scene: &Scene<'_>, topic: &MonitoredTopic) {
         let text = format!("{} in {}", count(topic.missing.lost), topic.missing.gaps);
         ui.horizontal(|ui| labelled_value(ui, theme, "Lost", &text, "gaps"));
     }
+    if let Some((base, (least, greatest))) = scene.small_base(topic) {
+        let number = |value: f64| format::value(value, topic.decimals);
+        let [base, least, greatest] = [base, least, greatest].map(number);
+        let text = format!(
+            "No change in percent: it is measured from {base}, which is too small beside the range \
+             of the values ({least} to {greatest})"
+        );
+        ui.label(styled(text, theme::small(), theme.muted));
+    }
     if let Some(summary) = scene.health.topic_summary(&topic.name) {
         let text = format::latency(summary.p99_ns);
         ui.horizontal(|ui| labelled_value(ui, theme, "Latency p99", &text, ""));
