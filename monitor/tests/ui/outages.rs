@@ -210,6 +210,44 @@ fn an_outage_is_a_gap_in_rows_and_in_candles() {
 }
 
 #[test]
+fn an_outage_of_a_few_updates_while_the_chart_looks_on_is_a_gap() {
+    for topic in [BTC, SENSOR] {
+        let mut harness = harness(SavedState::default(), &[topic]);
+        fill(&mut harness.state_mut().script);
+        let live = |harness: &mut Harness<'_, Bench>, seconds: i64| {
+            for at in 0..seconds {
+                let script = &mut harness.state_mut().script;
+                script.now_ns += SECOND;
+                script.every(topic, value_of(topic, f64::from(at as i32 % 7)));
+            }
+            harness.run_steps(2);
+        };
+        let told = |harness: &mut Harness<'_, Bench>, status: Status, after_s: i64| {
+            let script = &mut harness.state_mut().script;
+            script.now_ns += after_s * SECOND;
+            script.status(topic, status);
+            harness.run_steps(2);
+            harness.state().script.now_ns
+        };
+        live(&mut harness, 30);
+        let last_ns = harness.state().script.now_ns;
+        // It is seen at once, and while it lasts.
+        let from_ns = told(&mut harness, Status::Stale, 1);
+        harness.state_mut().script.now_ns += 3 * SECOND;
+        harness.run_steps(2);
+        assert!(painted(&harness, "source away"), "{topic}");
+        let to_ns = told(&mut harness, Status::Live, 1);
+        live(&mut harness, 20);
+        assert_gap(&harness, topic, (from_ns, to_ns));
+        let store = harness.state().monitor.store();
+        let series = store.topic_named(topic).unwrap().series.as_ref();
+        let gaps = series.unwrap().gaps().map(|gap| (gap.from_ns, gap.to_ns));
+        let gaps: Vec<_> = gaps.collect();
+        assert_eq!(gaps, [(last_ns, to_ns + SECOND)], "{topic}");
+    }
+}
+
+#[test]
 fn a_server_that_was_restarted_while_the_monitor_looks_on_leaves_a_gap() {
     // All of the view is held, or some of it is before everything that the server has.
     for zooms in [0, 3] {

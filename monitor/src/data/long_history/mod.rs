@@ -33,7 +33,7 @@ pub use self::bar::{BarSum, LongBar};
 pub(crate) use self::{
     folding::folded,
     levels::{next_level, row_interval, source_of},
-    outages::DENSE_UPDATES,
+    outages::{DENSE_UPDATES, joined},
     topic::{LongAvailability, TopicLongHistory},
     track::{LongTrack, PAGE_INTERVALS, Page, Question, SETTLED_NS},
 };

@@ -35,7 +35,7 @@ pub(super) fn outages<'b>(
 }
 
 /// Times of several lists, ascending, where those that meet have become one.
-pub(super) fn joined(mut times: Vec<(TimeNs, TimeNs)>) -> Vec<(TimeNs, TimeNs)> {
+pub(crate) fn joined(mut times: Vec<(TimeNs, TimeNs)>) -> Vec<(TimeNs, TimeNs)> {
     times.sort_unstable();
     times.dedup_by(|later, earlier| {
         let meet = later.0 <= earlier.1;

@@ -58,10 +58,13 @@ pub(super) fn append(
             totals.conflated += skipped;
         }
     }
-    if sample::is_number(kind, values) {
+    if !sample::is_number(kind, values) {
+        series.mark_gap(Some(0), GapCause::NotANumber);
+        return;
+    }
+    topic.mark_away(update.ingest_time_ns);
+    if let Some(series) = &mut topic.series {
         let extra = sample::extra_of(update);
         series.append_with(update.ingest_time_ns, values, extra);
-    } else {
-        series.mark_gap(Some(0), GapCause::NotANumber);
     }
 }

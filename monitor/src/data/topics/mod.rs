@@ -1,6 +1,7 @@
 //! Topics with their newest values and their history, within a memory limit.
 
 mod appending;
+mod away;
 mod backfill;
 mod by_source;
 mod derived;

@@ -211,6 +211,7 @@ impl Store {
             // Updates may have been lost.
             long.doubt();
         }
+        topic.status_changed(status, since_ns);
         topic.status = status;
         topic.status_since_ns = since_ns;
         if let Some(watched) = &mut topic.watched {

@@ -79,6 +79,8 @@ pub struct MonitoredTopic {
     pub status: Status,
     /// Since when the status holds, by the server's clock.
     pub status_since_ns: TimeNs,
+    /// Since when and until when its source was away, until the next sample.
+    pub(super) away: Option<(TimeNs, TimeNs)>,
     /// Position of the newest update.
     pub position: Position,
     /// Seq of the newest update.
@@ -141,6 +143,7 @@ impl MonitoredTopic {
             quality: Quality::Live,
             status: Status::Live,
             status_since_ns: 0,
+            away: None,
             position: 0,
             seq: 0,
             received: 0,

@@ -96,7 +96,12 @@ pub(super) fn charted_topics<'a>(
             let times = (window.start_ns, window.end_ns);
             let outages_wanted = long
                 .and_then(|_| long_time::outages_wanted(&drawing, rows.as_ref(), series, window));
-            let away = long.map_or_else(Vec::new, |long| long.outages_between(times.0, times.1));
+            let away = match (style, long) {
+                (_, None) => Vec::new(),
+                (ChartStyle::Line, Some(_)) => topic.away_between(times.0, times.1, scene.now_ns),
+                // Candles say themselves whether they lack updates.
+                (ChartStyle::Candles(_), Some(long)) => long.outages_between(times.0, times.1),
+            };
             let map = drawing.shown_as(options.basis, series, times, rows.as_ref());
             shown_as.insert(name.clone(), map);
             let map = map?;
