@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use egui::ViewportId;
 use tickcast_log::Range;
 use tickcast_protocol::{tls::TlsOptions, topic::Filter};
 
@@ -147,6 +148,20 @@ fn lock(fleet: &SharedFleet) -> MutexGuard<'_, Fleet> {
     fleet.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Wakes the main window for what a connection has brought; it wakes the others. The context alone
+/// would wake the window that is painted at that moment, and while the main one is hidden nothing
+/// else wakes it.
+fn waker(ctx: egui::Context, interval_us: Arc<AtomicU64>) -> impl Fn() + Send + Sync + 'static {
+    let pace = Mutex::new(WakePace::default());
+    move || {
+        let interval = Duration::from_micros(interval_us.load(Ordering::Relaxed));
+        // A panic while a duration is computed is not possible.
+        let mut pace = pace.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = pace.wait(Instant::now(), interval);
+        ctx.request_repaint_after_for(wait, ViewportId::ROOT);
+    }
+}
+
 fn connect(
     url: &str,
     tls: &TlsOptions,
@@ -155,14 +170,7 @@ fn connect(
     ctx: &egui::Context,
     interval_us: &Arc<AtomicU64>,
 ) -> std::io::Result<(ConnectionThread, IncomingQueue, Requests)> {
-    let (ctx, interval_us) = (ctx.clone(), Arc::clone(interval_us));
-    let pace = Mutex::new(WakePace::default());
-    let queue = IncomingQueue::new(move || {
-        let interval = Duration::from_micros(interval_us.load(Ordering::Relaxed));
-        // A panic while a duration is computed is not possible.
-        let mut pace = pace.lock().unwrap_or_else(PoisonError::into_inner);
-        ctx.request_repaint_after(pace.wait(Instant::now(), interval));
-    });
+    let queue = IncomingQueue::new(waker(ctx.clone(), Arc::clone(interval_us)));
     let filters = filters.to_vec();
     let (connection, requests) =
         ConnectionThread::start(url, tls.clone(), login, filters, queue.clone())?;
@@ -361,5 +369,39 @@ impl eframe::App for MonitorWindow {
 
     fn persist_egui_memory(&self) -> bool {
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use egui::{RawInput, ViewportInfo};
+
+    use super::*;
+
+    #[test]
+    fn an_update_wakes_the_main_window_whichever_is_painted() {
+        let ctx = egui::Context::default();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let asking = Arc::clone(&asked);
+        ctx.set_repaint_observer(move |request| asking.lock().unwrap().push(request.viewport_id));
+        let wake = waker(ctx.clone(), Arc::default());
+        let pane = ViewportId::from_hash_of("pane");
+        let windows = [ViewportId::ROOT, pane].map(|id| (id, ViewportInfo::default()));
+        let input = RawInput {
+            viewport_id: pane,
+            viewports: windows.into_iter().collect(),
+            ..RawInput::default()
+        };
+        let mut woken = Vec::new();
+        let output = ctx.run_ui(input, |ui| {
+            assert_eq!(ui.ctx().viewport_id(), pane);
+            asked.lock().unwrap().clear();
+            wake();
+            woken.append(&mut asked.lock().unwrap());
+        });
+        // It is not drawn: textures are dropped instead of uploaded.
+        let mut textures = output.textures_delta;
+        textures.clear();
+        assert_eq!(woken, [ViewportId::ROOT]);
     }
 }
