@@ -86,6 +86,26 @@ test('changes count from another moment on request', () => {
   assert.equal(row.change, 10);
 });
 
+test('a value that began near zero has no percentage once it has moved, and a price has one', () => {
+  const store = new Store();
+  const change = (topic, ...values) => {
+    values.forEach((value, at) => add(store, { ...update(at + 1, at + 1), topic, value }));
+    const row = store.get(topic);
+    return [row.change, row.isBaseSmall];
+  };
+  const readings = (...numbers) => numbers.map((reading) => ({ reading }));
+  assert.deepEqual(change('a', ...readings(0.25, 0.5)), [100, false]);
+  assert.deepEqual(change('b', ...readings(0.004, 18.4, -20)), [null, true]);
+  // It stays so when the value comes back, and a zero is as small as can be.
+  assert.deepEqual(change('b', ...readings(0.004, 18.4, -20, 0.005)), [null, true]);
+  assert.deepEqual(change('c', ...readings(0, 5)), [null, true]);
+  assert.deepEqual(change('d', ...readings(-10, -12, 8)), [180, false]);
+  const trades = (...prices) => prices.map((price) => ({ trade: { price, size: '1', side: null } }));
+  assert.deepEqual(change('e', ...trades('0.25', '25')), [9900, false]);
+  store.setReference('now');
+  assert.equal(store.get('b').change, null);
+});
+
 test('small readings keep their digits, and rounding errors do not show', () => {
   const store = new Store();
   const text = (...readings) => {

@@ -2,7 +2,7 @@
 // Everything has a bound.
 
 import { Points } from '../chart/points.js';
-import { fixed, grouped, nsToMs } from '../shared/format.js';
+import { fixed, grouped, isTooSmall, nsToMs } from '../shared/format.js';
 import { decimalsOf, readValue } from '../shared/value.js';
 
 /** Further topics are counted, not shown. */
@@ -68,10 +68,12 @@ export class Store {
       if (row.direction !== 0) row.changed_ms = now_ms;
       row.first ??= number;
       if (this.#reference !== 'told') row.base ??= number;
-      row.change = changeSince(row.base, number);
+      row.least = Math.min(row.least, number);
+      row.greatest = Math.max(row.greatest, number);
     }
     row.kind = kind;
     row.number = number;
+    if (number !== null) setBase(row, row.base);
     row.extra = extra;
     if (kind === 'reading') row.text = fixed(raw, row.decimals);
     else row.text = number === null ? text : grouped(text);
@@ -98,6 +100,8 @@ export class Store {
       topic, unit: '', name: '', kind: '', text: '', extra: '', number: null, decimals: 0, quality: 'live', status, since_ms,
       /** The first number of the page; what the change in percent is counted from, or null. */
       first: null, base: null, change: null,
+      /** The least and the greatest number of the page; the base is too small beside them. */
+      least: Infinity, greatest: -Infinity, isBaseSmall: false,
       /** Sign of the newest change, and its time by the server's clock. */
       direction: 0, changed_ms: 0,
       /** `ratedSeq`: the seq when the rate was computed last. */
@@ -256,5 +260,6 @@ const changeSince = (first, number) => (first === 0 || first === null || number 
 
 function setBase(row, number) {
   row.base = number;
-  row.change = changeSince(number, row.number);
+  row.isBaseSmall = number !== null && isTooSmall(number, row);
+  row.change = row.isBaseSmall ? null : changeSince(number, row.number);
 }

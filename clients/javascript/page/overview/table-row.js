@@ -1,7 +1,7 @@
 // One element of the table, which shows one row of the store after another.
 
 import { clock } from '../shared/clock.js';
-import { percent, rate, withUnit } from '../shared/format.js';
+import { fixed, percent, rate, withUnit } from '../shared/format.js';
 import { freshness, signClass } from './freshness.js';
 
 /** How long a new value has the colour of its direction. */
@@ -9,6 +9,13 @@ const FLASH_MS = 250;
 const COLUMNS = 5;
 /** A longer text gets the space of the change, which it does not have. */
 const SHORT_TEXT = 12;
+
+/** Why a row has a dash instead of a change in percent. */
+function noPercentage({ isBaseSmall, base, least, greatest, decimals }) {
+  if (!isBaseSmall) return '';
+  const [from, low, high] = [base, least, greatest].map((number) => fixed(number, decimals));
+  return `\nNo change in percent: it is measured from ${from}, too small beside the range of the values (${low} to ${high})`;
+}
 
 export class TableRow {
   /** The row that is shown, or null. */
@@ -55,10 +62,10 @@ export class TableRow {
     }
     if (!row) return false;
     const isFresh = now_ms - row.changed_ms < FLASH_MS;
-    const change = percent(row.change);
+    const change = row.isBaseSmall ? '–' : percent(row.change);
     this.#write(0, row.topic, '');
     const told = row.denied ? `\nNot allowed since ${clock(row.denied.since_ms, false)}. ${row.denied.reason}` : '';
-    this.#attribute('title', (row.name ? `${row.name}\n${row.topic}` : row.topic) + told);
+    this.#attribute('title', (row.name ? `${row.name}\n${row.topic}` : row.topic) + noPercentage(row) + told);
     this.#write(1, withUnit(row), isFresh ? directionClass(row.direction) : '');
     this.#write(2, change, signClass(change));
     this.#write(3, rate(row.rate), '');

@@ -184,7 +184,7 @@ export class Table {
   setReference(short, long) {
     const button = this.#elements.head.querySelector('[value=change]');
     button.textContent = short === '' ? '%' : `% ${short}`;
-    button.title = `Change in percent ${long}`;
+    button.title = `Change in percent ${long}. A dash: the value of then is too small beside the range`;
     this.#showOrder();
   }
 }

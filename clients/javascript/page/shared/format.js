@@ -1,6 +1,8 @@
 // How numbers, counts and times are written. Nothing here knows the document.
 
 const PERCENT_DECIMALS = 2;
+/** A greater range than this many times the base means changes of 1,000 % and more. */
+const RANGE_MAX_BASES = 10;
 /** The largest part before a unit of a percentage. */
 const MOST_SHOWN = 99_999;
 const DASH = '–';
@@ -57,6 +59,18 @@ export function percent(change) {
   const [divisor, unit] = size < 1e8 ? [1e3, 'k'] : size < 1e11 ? [1e6, 'M'] : [1e9, 'G'];
   const text = signed(Math.min(Math.max(change / divisor, -MOST_SHOWN), MOST_SHOWN), 0);
   return `${text}${THOUSANDS_SEPARATOR}${unit}`;
+}
+
+/**
+ * Whether a percentage of a number says nothing about values with this range: it was next to zero
+ * by chance. A price that stays above zero has a percentage whatever it does.
+ *
+ * @param {{ kind: string, least: number, greatest: number }} range
+ */
+export function isTooSmall(base, { kind, least, greatest }) {
+  const [from, to] = [Math.min(least, base), Math.max(greatest, base)];
+  const isPrice = kind === 'trade' || kind === 'quote';
+  return !(isPrice && from > 0) && Math.abs(base) * RANGE_MAX_BASES < to - from;
 }
 
 export function rate(per_s) {
