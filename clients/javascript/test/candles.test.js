@@ -11,7 +11,7 @@ import { Past } from '../page/candles/past.js';
 import { IntervalSeries } from '../page/candles/series.js';
 import { added, ofCandle, ofRow, ofSample, sampleOf } from '../page/candles/sums.js';
 import { Points } from '../page/chart/points.js';
-import { withOutages } from '../page/overview/told-gaps.js';
+import { awayOf, withOutages } from '../page/overview/told-gaps.js';
 
 const START_S = 1_610_064_000;
 const NS = 1_000_000_000n;
@@ -427,4 +427,30 @@ test('a time without updates between two incomplete intervals is a gap, up to th
   // What the page has seen itself it does not get told.
   own.gaps.unshift({ from: (START_S + 90) * 1_000, to: (START_S + 130) * 1_000, text: 'gap', lost: 7 });
   assert.equal(edges().length, 2);
+});
+
+test('an outage while the page looks on is a gap, as statuses tell, and one between rare updates is short', () => {
+  const own = { gaps: [], version: 0 };
+  const points = new Points();
+  const row = { points, statuses: [] };
+  const told = (s, status) => row.statuses.push({ s: START_S + s, status });
+  const gaps = () => withOutages(own, awayOf(row), points).gaps.map(({ from, to, text }) => [from / 1_000 - START_S, to && to / 1_000 - START_S, text]);
+  told(1, 'stale');
+  assert.deepEqual(gaps(), [], 'nothing had come');
+  told(2, 'live');
+  for (const s of [2, 3, 4]) points.append(START_S + s, s);
+  told(5, 'stale');
+  assert.deepEqual(gaps(), [[5, null, 'source away']], 'it lasts');
+  const { version } = withOutages(own, awayOf(row), points);
+  told(6, 'dead');
+  assert.equal(withOutages(own, awayOf(row), points).version, version, 'nothing is drawn anew meanwhile');
+  told(8, 'live');
+  // The update of that moment has the same time.
+  points.append(START_S + 8, 8);
+  assert.deepEqual(gaps(), [[4, 8, 'source away']]);
+  points.append(START_S + 9, 9);
+  told(20, 'stale');
+  told(22, 'live');
+  points.append(START_S + 60, 60);
+  assert.deepEqual(gaps(), [[4, 8, 'source away'], [20, 22, 'source away']]);
 });

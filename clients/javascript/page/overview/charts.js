@@ -9,7 +9,7 @@ import { Pane } from './pane.js';
 import { Pasts } from './pasts.js';
 import { NOTHING, isWords, seriesOf } from './series.js';
 import { MAX_POINTS_PER_CHART } from './store.js';
-import { withOutages } from './told-gaps.js';
+import { awayOf, withOutages } from './told-gaps.js';
 
 /** With more single updates than this to load, a line has rows instead. */
 const MAX_FINE = 20_000;
@@ -143,8 +143,10 @@ export class Charts {
     const to_s = shown.isCandles ? view.to_s : Math.min(view.to_s, first_s);
     const found = to_s <= view.from_s ? NOTHING : this.#pasts.look(past, interval_s, { ...view, to_s }, isActive);
     this.#oldest_s = Math.min(this.#oldest_s, found.first_s ?? Infinity);
-    const outages = shown.isCandles ? [] : this.#pasts.outages(past, interval_s, row.points.distance_s(view.from_s, view.to_s), view, row.seen_s);
-    return { ...found, outages, interval_s };
+    const { from_s } = view;
+    const before = shown.isCandles ? [] : this.#pasts.outages(past, interval_s, row.points.distance_s(from_s, view.to_s), view, row.seen_s);
+    const since = shown.isCandles ? [] : awayOf(row).filter((away) => away.from_s < view.to_s && away.to_s > from_s);
+    return { ...found, outages: [...before, ...since], interval_s };
   }
 
   /** Charts that are too many for the place are scrolled. */
