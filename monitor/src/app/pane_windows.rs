@@ -13,7 +13,7 @@ use crate::{
         pace::AT_ONCE,
         pane_windows::{PANE_WINDOWS_MAX, PaneId, ScreenArea, WindowPlace},
     },
-    ui::{command::UiCommand, keyboard, panes::OpenWindow, scene::Scene},
+    ui::{command::UiCommand, keyboard, own_window, panes::OpenWindow, scene::Scene},
 };
 
 impl Monitor {
@@ -62,6 +62,7 @@ impl Monitor {
         }
         if !self.panels.workspace.has_window(pane) {
             // The main window closes it with its next repaint.
+            own_window::put_back(ui, &self.scene());
             self.wake_changed(&ctx);
             return;
         }

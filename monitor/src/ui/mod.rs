@@ -12,7 +12,7 @@ pub(crate) mod keyboard;
 mod mute;
 mod names;
 pub(crate) mod overlays;
-mod own_window;
+pub(crate) mod own_window;
 pub(crate) mod panes;
 pub(crate) mod scene;
 pub(crate) mod sparkline;

@@ -1,6 +1,6 @@
 //! What takes a pane out into a window of its own, and puts it back.
 
-use egui::{Button, Color32, Ui};
+use egui::{Button, CentralPanel, Color32, Frame, Ui};
 
 use super::{scene::Scene, theme, widgets::styled};
 
@@ -29,4 +29,16 @@ pub(super) fn menu_item(ui: &mut Ui, scene: &Scene<'_>) -> bool {
         ui.close();
     }
     is_chosen
+}
+
+/// Draws a window whose pane was put back, until the main window closes it. On Wayland that waits
+/// until the main window is shown, and nothing but the user can show it.
+pub(crate) fn put_back(ui: &mut Ui, scene: &Scene<'_>) {
+    let frame = Frame::NONE.fill(scene.theme.background);
+    CentralPanel::default().frame(frame).show(ui, |ui| {
+        let words = "The pane is in the main window again: show that, and this one closes.";
+        ui.centered_and_justified(|ui| {
+            ui.label(styled(words, theme::small(), scene.theme.muted));
+        });
+    });
 }

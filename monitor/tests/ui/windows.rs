@@ -1,7 +1,7 @@
 //! Panes in windows of their own. There is one display here, so such a window is drawn within the
 //! main one; `tests/window.rs` opens real ones.
 
-use tickcast_monitor::testing::{PaneId, WindowPlace};
+use tickcast_monitor::testing::{Monitor, PaneId, WindowPlace};
 
 use super::*;
 
@@ -290,4 +290,27 @@ fn a_picture_of_a_chart_in_a_window_is_taken_there() {
     command(&mut harness, "copy picture");
     let picture = harness.state_mut().monitor.take_picture().unwrap();
     assert!(picture.rect.contains_rect(plot));
+}
+
+#[test]
+fn a_window_whose_pane_was_put_back_says_where_it_is_while_the_main_window_is_hidden() {
+    let mut harness = filled(&[BTC, PRESSURE]);
+    click(&mut harness, &format!("Take out {BTC}"));
+    let pane = panes(&mut harness)[0];
+    let ctx = egui::Context::default();
+    Monitor::prepare(&ctx);
+    let is_said = |harness: &mut Harness<'_, Bench>| {
+        let monitor = &mut harness.state_mut().monitor;
+        let input = egui::RawInput::default();
+        let mut output = ctx.run_ui(input, |ui| monitor.pane_window_ui(ui, pane));
+        // It is not drawn: textures are dropped instead of uploaded.
+        output.textures_delta.clear();
+        output.shapes.iter().any(|clipped| match &clipped.shape {
+            egui::Shape::Text(text) => text.galley.text().contains("in the main window again"),
+            _ => false,
+        })
+    };
+    assert!(!is_said(&mut harness), "the chart is there");
+    click(&mut harness, &format!("Put back {BTC}"));
+    assert!(is_said(&mut harness));
 }

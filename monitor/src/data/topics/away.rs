@@ -156,4 +156,16 @@ mod tests {
         come(&mut store, 10);
         assert_eq!(seen(&store, 20), [vec![], vec![]]);
     }
+    #[test]
+    fn a_source_that_came_back_while_there_was_no_connection_is_away_up_to_the_next_update() {
+        let mut store = store(&[1, 2, 3]);
+        store.set_status(&topic(), Status::Stale, 4 * SECOND);
+        store.connection_lost();
+        store.connection_opened();
+        store.every_resumed(&topic(), Some(3));
+        assert_eq!(seen(&store, 8)[1], [(4, 8)], "nothing has come");
+        come(&mut store, 9);
+        come(&mut store, 10);
+        assert_eq!(seen(&store, 20), [vec![(3, 9)], vec![(4, 9)]]);
+    }
 }

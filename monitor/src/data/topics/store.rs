@@ -162,6 +162,10 @@ impl Store {
                 topic.join(&update);
             }
             if let Some(watched) = &mut topic.watched {
+                if topic.status == Status::Live {
+                    // A new connection does not say so.
+                    watched.status(update.ingest_time_ns, Status::Live);
+                }
                 watched.update(&update);
             }
             append(topic, &update, self.connection, &mut self.totals);
