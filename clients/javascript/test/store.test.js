@@ -134,6 +134,21 @@ test('the status of a topic may arrive before its first value', () => {
   assert.deepEqual([row.status, row.since_ms, store.notLive], ['live', null, 0]);
 });
 
+test('on a new connection a topic is live, unless the server says that it never was again', () => {
+  const store = new Store();
+  add(store, update(1, 0));
+  const row = store.get('a/b');
+  const stale = () => store.setStatuses([{ topic: 'a/b', status: 'stale', since_ns: at(-60) }]);
+  const told = () => row.statuses.map(({ status }) => status);
+  stale();
+  store.connected(NOW_MS);
+  assert.deepEqual([row.status, store.notLive, told()], ['live', 0, ['stale', 'live']]);
+  stale();
+  assert.deepEqual([row.status, store.notLive, told()], ['stale', 1, ['stale']]);
+  store.setStatuses([{ topic: 'a/b', status: 'live', since_ns: at(0) }]);
+  assert.deepEqual(told(), ['stale', 'live']);
+});
+
 const batch = (snapshot, ...times_ms) => ({ snapshot, updates: times_ms.map((ms) => ({ ingest_time_ns: BigInt(ms) * 1_000_000n })) });
 
 test('a gap of lost updates lies between the live updates before and after it', () => {

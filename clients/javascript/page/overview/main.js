@@ -67,12 +67,16 @@ const shownLogin = { identity: null, problem: '', until_s: null };
 /** The state of the connection, and the same in words. */
 let connection = { state: 'trying', text: 'connecting' };
 
+/** A connection has ended, and there is no other one yet. */
+let isReconnecting = false;
 const overview = new OverviewSubscription(settings, login, {
   event(event) {
     receiver.event(event, serverNow());
     repaintInTime();
   },
   state(state, text, { detail = '', countdown = '' } = {}) {
+    if (state === 'live' && isReconnecting) store.connected(serverNow());
+    if (state === 'live') isReconnecting = false;
     connection = { state, text };
     write(elements['state-text'], text);
     write(elements['state-detail'], detail);
@@ -102,6 +106,7 @@ const overview = new OverviewSubscription(settings, login, {
     if (store.rows.length === 0 && !panel.isOpen) panel.open();
   },
   disconnected() {
+    isReconnecting = true;
     health.disconnected();
     gapList.open(serverNow(), 'not connected');
     charts.disconnected();

@@ -208,9 +208,21 @@ export class Store {
     }
   }
 
+  /** On a new connection all topics count as live until the server says otherwise. */
+  connected(now_ms) {
+    for (const topic of this.#statuses.keys()) {
+      const row = this.#byTopic.get(topic);
+      if (row) this.#setStatus(row, 'live', now_ms);
+    }
+    this.#statuses.clear();
+  }
+
   #setStatus(row, status, since_ms) {
     const { statuses } = row;
-    if (since_ms !== null) statuses.push({ s: since_ms / 1000, status });
+    const before = statuses.at(-2);
+    // It was never live again, as the server says on the new connection.
+    if (before?.status === status && before.s === since_ms / 1000) statuses.pop();
+    else if (since_ms !== null) statuses.push({ s: since_ms / 1000, status });
     if (statuses.length > MAX_STATUSES) statuses.shift();
     Object.assign(row, { status, since_ms });
   }
