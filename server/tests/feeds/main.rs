@@ -15,6 +15,7 @@ mod program;
 mod recipes;
 mod replay;
 mod replay_order;
+mod replay_quotes;
 mod replay_tables;
 mod sessions;
 mod sparkplug;

@@ -177,7 +177,7 @@ const CLAIMS: [(&str, &str, &str, &str); 51] = [
     (
         "docs/operations.md",
         "A row has at most 64 KiB",
-        "server/src/feed/replay/table/rows.rs",
+        "server/src/feed/replay/table/bounded.rs",
         "ROW_MAX_BYTES: usize = 64 * 1024",
     ),
     (

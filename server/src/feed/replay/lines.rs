@@ -39,7 +39,12 @@ impl LineRows {
         let broken = match bounded.read_until(b'\n', &mut self.text) {
             Ok(0) => return false,
             Ok(read) if read == LINE_MAX_BYTES && !self.text.ends_with(b"\n") => {
-                Some(format!("the line is longer than {LINE_MAX_BYTES} bytes"))
+                let reason = format!("the line is longer than {LINE_MAX_BYTES} bytes");
+                chunk.bad_rows.push(BadRow::new(self.line, reason));
+                match self.reader.skip_until(b'\n') {
+                    Ok(_) => return true,
+                    Err(error) => Some(error.to_string()),
+                }
             }
             Ok(_) => None,
             Err(error) => Some(error.to_string()),

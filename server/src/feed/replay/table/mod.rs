@@ -6,8 +6,9 @@
 //! * `column`, `columns`, `topics`: which columns there are, and the topics that rows have
 //! * `sample`, `headings`, `find`: finding out what the settings do not tell
 //! * `civil`, `times`, `numbers`: the forms of times and numbers
-//! * `reader`, `rows`: from the rows of an open file to updates
+//! * `bounded`, `reader`, `rows`: from the rows of an open file to updates
 
+mod bounded;
 mod civil;
 mod column;
 mod columns;

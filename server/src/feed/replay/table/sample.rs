@@ -5,6 +5,7 @@ use std::{
     path::Path,
 };
 
+use super::bounded::quoted_lines;
 use crate::feed::replay::input::Input;
 
 /// Bytes of a file that are looked at to find its form.
@@ -80,15 +81,28 @@ impl Sample {
     ) -> Result<Vec<csv::StringRecord>, String> {
         let mut text = self.text.as_slice();
         skip_lines(&mut text, skip).map_err(|error| error.to_string())?;
-        let mut reader = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .delimiter(delimiter)
-            .flexible(true)
-            .from_reader(text);
+        let reader_of = |text| {
+            csv::ReaderBuilder::new()
+                .has_headers(false)
+                .delimiter(delimiter)
+                .flexible(true)
+                .from_reader(text)
+        };
+        let mut reader = reader_of(text);
         let mut rows = Vec::new();
         let mut record = csv::StringRecord::new();
         while rows.len() < SAMPLE_ROWS {
-            match reader.read_record(&mut record) {
+            let row = &text[reader.position().byte() as usize..];
+            let read = reader.read_record(&mut record);
+            // One row of more than half of the sample is no row, but a mark without its partner.
+            let is_open = reader.position().byte() as usize == text.len()
+                && (self.is_whole || row.len() > self.text.len() / 2);
+            if is_open && let Some((next, _)) = quoted_lines(row, delimiter, !self.is_whole) {
+                text = &row[next..];
+                reader = reader_of(text);
+                continue;
+            }
+            match read {
                 Ok(true) => rows.push(record.clone()),
                 Ok(false) => {
                     // The last row may be cut.
