@@ -99,6 +99,13 @@ impl Host {
                 kind,
             } => (group, node, device, kind),
         };
+        if payload.is_empty() {
+            // Nothing is a payload of Protobuf as well, but no node sends it: it removes a message
+            // that a broker has retained. As a birth or a death it would end a node that is alive.
+            outcome.decoded.passed_over = 1;
+            self.events.push(Event::Message(outcome.into()));
+            return true;
+        }
         let unpacked = match check_levels(topic, group, node, device) {
             Ok(()) => unpack(payload.clone(), self.payload_max_bytes),
             Err(error) => Err(error.into()),

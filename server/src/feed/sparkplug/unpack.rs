@@ -13,6 +13,9 @@ use crate::feed::decode::{DecodeError, bad};
 /// Tahu, which the specification does not describe.
 const COMPRESSED: &str = "SPBV1.0_COMPRESSED";
 
+/// Bytes that an error shows of what cannot be decoded.
+const SHOWN_BYTES: usize = 16;
+
 /// Decodes a payload. A compressed one is expanded to at most `max_bytes`.
 pub(super) fn unpack(bytes: Bytes, max_bytes: usize) -> Result<Payload, DecodeError> {
     let payload = decode(bytes)?;
@@ -45,7 +48,18 @@ pub(super) fn unpack(bytes: Bytes, max_bytes: usize) -> Result<Payload, DecodeEr
 }
 
 fn decode(bytes: Bytes) -> Result<Payload, DecodeError> {
-    Payload::decode(bytes).map_err(|error| bad("Sparkplug payload", "", &error.to_string()))
+    Payload::decode(bytes.clone()).map_err(|_| no_protobuf("Sparkplug payload", &bytes))
+}
+
+/// The error of bytes that are no message of Protobuf. What the decoder says names its own types.
+fn no_protobuf(field: &'static str, bytes: &[u8]) -> DecodeError {
+    let begin = &bytes[..bytes.len().min(SHOWN_BYTES)];
+    let mut shown: Vec<String> = begin.iter().map(|byte| format!("{byte:02x}")).collect();
+    if begin.len() < bytes.len() {
+        shown.push(format!("... ({} bytes)", bytes.len()));
+    }
+    let reason = "it is not in Protobuf, or it is cut off";
+    bad(field, &shown.join(" "), reason)
 }
 
 /// The algorithm that a compressed payload names in its metrics.
@@ -63,7 +77,7 @@ fn algorithm(payload: &Payload) -> Result<Option<String>, DecodeError> {
 
 /// Decodes one metric of a payload.
 pub(super) fn decode_metric(bytes: &Bytes) -> Result<Metric, DecodeError> {
-    Metric::decode(bytes.clone()).map_err(|error| bad("metric", "", &error.to_string()))
+    Metric::decode(bytes.clone()).map_err(|_| no_protobuf("metric", bytes))
 }
 
 /// RFC 1950, section 2.2: the method is 8, and the first two bytes are a multiple of 31.

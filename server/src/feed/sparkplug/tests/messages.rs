@@ -301,6 +301,23 @@ fn a_retained_message_is_ignored_but_shows_that_a_node_exists() {
 }
 
 #[test]
+fn an_empty_payload_removes_a_retained_message_and_ends_nothing() {
+    let mut world = born();
+    for topic in [NBIRTH, NDEATH, DBIRTH, DDEATH, NDATA, DDATA] {
+        let outcome = world.outcome(topic, &Bytes::new());
+        let counted = (outcome.decoded.passed_over, outcome.dead.len());
+        assert_eq!(counted, (1, 0), "{topic}");
+        assert_eq!(updates(&outcome).len(), 0, "{topic}");
+    }
+    // The node is alive, its sequence goes on, and its aliases hold.
+    let outcome = world.outcome(NDATA, &data(2, &world, 1, "3"));
+    assert_eq!(updates(&outcome), ["G/E/a=3"]);
+    let outcome = world.outcome(DDATA, &data(3, &world, 2, "4"));
+    assert_eq!(updates(&outcome), ["G/E/D/b=4"]);
+    assert_eq!(commands(&world.wait(60_000)).len(), 0);
+}
+
+#[test]
 fn names_that_no_topic_can_have_are_changed_and_stay_apart() {
     let mut world = World::new();
     let names = ["a+b", "a#b", "a_b", "x/y z", ""];
@@ -375,8 +392,15 @@ fn messages_of_other_hosts_and_unreadable_ones_are_counted() {
         let outcome = world.outcome(topic, &Bytes::from_static(b"{}"));
         assert_eq!(outcome.decoded.passed_over, 1, "{topic}");
     }
-    let outcome = world.outcome(NBIRTH, &Bytes::from_static(b"\xff"));
-    assert_eq!(outcome.decoded.errors.len(), 1);
+    let outcome = world.outcome(NBIRTH, &Bytes::from_static(b"\xff\x01"));
+    let errors: Vec<_> = outcome
+        .decoded
+        .errors
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let expected = "Sparkplug payload \"ff 01\": it is not in Protobuf, or it is cut off";
+    assert_eq!(errors, [expected]);
     let now = world.now();
     assert!(
         !world
