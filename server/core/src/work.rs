@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bincode::{Decode, Encode};
 use smallvec::SmallVec;
 use tickcast_protocol::{
+    error::ErrorCode,
     message::{Position, PublishNumber, PublisherId, Quality, RequestId, TimeNs, TopicId},
     topic::Topic,
     value::Value,
@@ -12,6 +13,7 @@ use tickcast_protocol::{
 
 use crate::{
     candles::{CandlesQuestion, Excerpt},
+    refusal::Refusal,
     tape::Stretch,
 };
 
@@ -95,6 +97,20 @@ pub struct Once {
     pub publisher: PublisherId,
     /// Which of its publishes it is.
     pub number: PublishNumber,
+}
+
+impl Once {
+    /// Whether its number is one that a publisher counts. If 0 were called too old, a client that
+    /// counts from 0 would draw one publisher after another.
+    pub fn check(&self) -> Result<(), Refusal> {
+        match self.number {
+            0 => Err(Refusal::new(
+                ErrorCode::Malformed,
+                "number is 0: it must be at least 1, since publishes are counted from 1",
+            )),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Updates that belong together, their origin, and where to send the acknowledgement.

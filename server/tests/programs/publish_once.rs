@@ -168,6 +168,12 @@ async fn a_request_that_is_sent_again_over_http_is_on_the_tape_once() {
     let refused = posted(&server, 2, Some("x")).await;
     assert_eq!(refused.status, 409, "{refused:?}");
     assert!(refused.body.contains("begins with number 1"), "{refused:?}");
+    let wrong = posted(&server, 0, Some("x")).await;
+    assert_eq!(wrong.status, 400, "{wrong:?}");
+    assert!(
+        wrong.body.contains("number is 0: it must be at least 1"),
+        "{wrong:?}"
+    );
     let position = async |number, text| {
         let answer = posted(&server, number, text).await;
         assert_eq!(answer.status, 200, "{answer:?}");

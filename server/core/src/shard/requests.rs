@@ -163,7 +163,8 @@ impl<S: Socket> Shard<S> {
         updates: Vec<Publication>,
         once: Option<Once>,
     ) -> Option<Work> {
-        match self.check_publications(key, updates) {
+        let numbered = once.as_ref().map_or(Ok(()), Once::check);
+        match numbered.and_then(|()| self.check_publications(key, updates)) {
             Ok(updates) => Some(Work::Updates(Submission {
                 updates,
                 ack: Some(Ack {

@@ -98,6 +98,7 @@ impl Format {
                             updates,
                         } = publish;
                         let once = Once { publisher, number };
+                        once.check().map_err(|refusal| refusal.reason)?;
                         (Some(id), updates, Some(once), Places::Listed)
                     }
                     Posted::Update(update) => (None, vec![update], None, Places::One),

@@ -51,11 +51,13 @@ fn a_publish_that_comes_again_is_answered_and_does_not_count_as_a_request() {
     };
     for (id, number, topics, expected) in [
         (1, 2, &["a"][..], Err(ErrorCode::NumberTooOld)),
+        (7, 0, &["a"], Err(ErrorCode::Malformed)),
         (2, 1, &[], Ok(0)),
         (3, 2, &["a", "b"], Ok(2)),
         (4, 2, &["a", "b"], Ok(2)),
         (5, 3, &["+"], Err(ErrorCode::BadTopic)),
         (6, 3, &["a"], Ok(3)),
+        (8, 0, &[], Err(ErrorCode::Malformed)),
     ] {
         bench.ask(&client, once(id, number, topics));
         bench.settle();
