@@ -262,6 +262,9 @@ impl Commands {
             AdminCommand::Kick => return self.kick(query).await,
             AdminCommand::Revoke => {
                 let revoked = revoked(query)?;
+                refuse_all_without_token(
+                    matches!(&revoked, Revoked::Subject(name) if name.is_empty()),
+                )?;
                 let changed = auth.revoke(revoked.clone()).map_err(failed)?;
                 (Some(changed), Command::Review, Some(Order::Revoke(revoked)))
             }
@@ -285,6 +288,7 @@ impl Commands {
 
     async fn kick(&self, query: &str) -> Result<Done, CommandError> {
         let target = target(query).map_err(CommandError::Query)?;
+        refuse_all_without_token(matches!(&target, Target::Subject(name) if name.is_empty()))?;
         let done = self.ask(Command::Kick(target), None).await?;
         self.tell_nodes(Some(Order::Kick(query.to_owned()))).await?;
         Ok(done)
@@ -306,7 +310,7 @@ impl Commands {
             let number = affected.count;
             tracing::info!(
                 number,
-                ?changed,
+                changed,
                 "an operator's command has affected clients"
             );
         }
@@ -338,6 +342,19 @@ pub(super) fn target(query: &str) -> Result<Target, String> {
             })
         }
         _ => Err("name one of subject, token (its id) and address".to_owned()),
+    }
+}
+
+/// Refuses to end all clients without a token. Their subject is empty, and so is the parameter of a
+/// script whose variable is not set.
+fn refuse_all_without_token(is_empty: bool) -> Result<(), CommandError> {
+    match is_empty {
+        false => Ok(()),
+        true => Err(CommandError::Query(
+            "subject is empty: kick a client without a token by its address; the table [anonymous] \
+             of the identities file lets such clients in"
+                .to_owned(),
+        )),
     }
 }
 

@@ -51,6 +51,25 @@ async fn a_command_needs_a_token_whose_role_has_it() {
     drop(server);
 }
 
+/// The variable of a script may be empty. All clients without a token have an empty subject, and a
+/// revocation lasts beyond a restart.
+#[tokio::test]
+async fn an_empty_subject_is_refused_and_ends_no_client() {
+    let identities = Identities::new();
+    identities.write("[roles.guest]\nsubscribe = [\"#\"]\n[anonymous]\nrole = \"guest\"\n");
+    let (server, admin) = identities.start(&["--feed", "none"]).await;
+    for path in ["/v1/kick?subject=", "/v1/revoke?subject="] {
+        let answer = send(admin, "POST", path, "").await;
+        assert_eq!(answer.status, 400, "{path}: {}", answer.body);
+        assert!(answer.body.contains("subject is empty"), "{}", answer.body);
+    }
+    let latest = get(server.address, "/v1/latest?filter=a").await;
+    assert_eq!(latest.status, 200, "{}", latest.body);
+    // What an earlier version has revoked can be restored.
+    let answer = send(admin, "POST", "/v1/restore?subject=", "").await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+}
+
 #[tokio::test]
 async fn an_unknown_command_of_a_role_is_named() {
     let identities = Identities::new();
