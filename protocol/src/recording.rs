@@ -9,6 +9,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    codec::explain_recorded,
     message::{Quality, Seq, Status, TimeNs, Update},
     topic::Topic,
     value::Value,
@@ -62,9 +63,9 @@ fn is_live(quality: &Quality) -> bool {
 /// Why a line is not part of a recording.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordedLineError {
-    /// It is not a JSON object of this form.
+    /// It is not a JSON object of this form. The text says which member is wrong and why.
     #[error("{0}")]
-    Json(#[from] serde_json::Error),
+    Wrong(String),
     /// It has no content.
     #[error("it has neither a value nor a status")]
     Nothing,
@@ -108,7 +109,14 @@ impl RecordedLine {
 
     /// Reads a line.
     pub fn parse(text: &[u8]) -> Result<Self, RecordedLineError> {
-        let line: Self = serde_json::from_slice(text)?;
+        // serde also reads a list of the members' values.
+        let is_object = text.trim_ascii_start().starts_with(b"{");
+        let line = serde_json::from_slice::<Self>(text);
+        let line = match line {
+            Ok(line) if is_object => line,
+            Ok(_) => return Err(RecordedLineError::Wrong(explain(text, None))),
+            Err(error) => return Err(RecordedLineError::Wrong(explain(text, Some(&error)))),
+        };
         if line.value.is_none() && line.status.is_none() {
             return Err(RecordedLineError::Nothing);
         }
@@ -125,6 +133,20 @@ impl RecordedLine {
         }
         out.push(b'\n');
         Ok(())
+    }
+}
+
+/// What is wrong with a line that cannot be read.
+fn explain(text: &[u8], error: Option<&serde_json::Error>) -> String {
+    if let Some(reason) = explain_recorded(text) {
+        return reason;
+    }
+    // The members have the right form, and one of them breaks a rule, which its own type tells.
+    let told = error.map(ToString::to_string).unwrap_or_default();
+    let told = told.split(" at line ").next().unwrap_or_default();
+    match told {
+        "" => "it is no line of a recording".to_owned(),
+        told => format!("it is no line of a recording: {told}"),
     }
 }
 
@@ -161,5 +183,63 @@ mod tests {
             Err(RecordedLineError::Nothing)
         ));
         assert!(RecordedLine::parse(b"time,value").is_err());
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_line_is_told_in_plain_words() {
+        let check = |line: &str, expected: &str| {
+            let error = RecordedLine::parse(line.as_bytes()).unwrap_err();
+            assert_eq!(error.to_string(), expected, "{line}");
+        };
+        let with = |members: &str| format!("{{\"topic\":\"a\",\"time\":5,{members}}}");
+        let value = "\"value\":{\"reading\":1}";
+        check(
+            &format!("{{\"topic\":\"a\",\"time\":\"5\",{value}}}"),
+            "time is \"5\": it must be a whole number within 64 bits",
+        );
+        check(
+            &format!("{{\"topic\":\"a\",\"time\":1.5,{value}}}"),
+            "time is 1.5: it must be a whole number within 64 bits",
+        );
+        check(
+            &format!("{{\"topic\":\"a\",{value}}}"),
+            "time is missing: it must be a whole number within 64 bits",
+        );
+        check(
+            &with("\"value\":5"),
+            "value is 5: it must be an object with one member, which is reading, trade, quote, \
+             text, bytes or absent, such as {\"reading\":21.5}",
+        );
+        check(
+            &with("\"status\":\"zombie\""),
+            "status is \"zombie\": it must be \"live\", \"stale\" or \"dead\"",
+        );
+        check(
+            &with("\"quality\":\"lives\",\"status\":\"dead\""),
+            "quality is \"lives\": it must be \"live\", \"retained\", \"stale\" or \"historical\"; \
+             did you mean live?",
+        );
+        check(
+            &with(&format!("\"seq\":-1,{value}")),
+            "seq is -1: it must be a whole number, 0 or more",
+        );
+        check(
+            &format!("{{\"topic\":\"a/+\",\"time\":5,{value}}}"),
+            "it is no line of a recording: the wildcard at byte 2 is allowed in filters only",
+        );
+        check(&with(""), "it is not JSON from byte 22 on, near \"}\"");
+        check(
+            "{\"topic\":\"a\"",
+            "it is not complete JSON: it ends after 12 bytes",
+        );
+        check("{} x", "there are 1 trailing bytes after it");
+        for line in ["2026-01-01,1", "[\"a\",5]", "", "\"a\""] {
+            let error = RecordedLine::parse(line.as_bytes())
+                .unwrap_err()
+                .to_string();
+            assert!(error.starts_with("it begins with \""), "{error}");
+        }
+        // Unknown members are passed over.
+        RecordedLine::parse(with(&format!("\"note\":[1],{value}")).as_bytes()).unwrap();
     }
 }

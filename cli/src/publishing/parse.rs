@@ -2,8 +2,9 @@
 
 use clap::ValueEnum;
 use tickcast_protocol::{
+    codec::{explain_json, explain_value},
     message::Publication,
-    recording::{LINE_MAX_BYTES, RecordedLine, RecordedLineError},
+    recording::{LINE_MAX_BYTES, RecordedLine},
     topic::Topic,
     value::Value,
 };
@@ -77,10 +78,7 @@ fn recorded(text: &str) -> Result<Parsed, String> {
                 source_time_ns: line.source_time,
             })
         })),
-        Err(RecordedLineError::Nothing) => Err(RecordedLineError::Nothing.to_string()),
-        Err(RecordedLineError::Json(error)) => {
-            Err(format!("it is no line of a recording: {error}"))
-        }
+        Err(error) => Err(error.to_string()),
     }
 }
 
@@ -111,8 +109,9 @@ pub(crate) fn parse_value(text: &str, value_type: ValueType) -> Result<Value, St
 }
 
 fn json(text: &str) -> Result<Value, String> {
-    let wrong = |error| format!("{text:?} is no value: {error}");
-    let parsed: serde_json::Value = serde_json::from_str(text).map_err(wrong)?;
+    let wrong = |reason: String| format!("{text:?} is no value: {reason}");
+    let parsed = serde_json::from_str::<serde_json::Value>(text)
+        .map_err(|error| wrong(explain_json(text.as_bytes(), &error)))?;
     match parsed {
         serde_json::Value::Number(number) => {
             let number = number.as_f64().filter(|number| number.is_finite());
@@ -122,7 +121,9 @@ fn json(text: &str) -> Result<Value, String> {
         serde_json::Value::String(text) => Ok(Value::Text(text)),
         serde_json::Value::Bool(bool) => Ok(Value::Text(bool.to_string())),
         serde_json::Value::Null => Ok(Value::Absent("null".to_owned())),
-        serde_json::Value::Object(_) => serde_json::from_str(text).map_err(wrong),
+        serde_json::Value::Object(_) => {
+            serde_json::from_str(text).map_err(|_| wrong(explain_value(text.as_bytes())))
+        }
         serde_json::Value::Array(_) => Err(format!(
             "{text:?} is a list: publish each of its values to a topic of its own"
         )),

@@ -106,6 +106,24 @@ async fn what_is_refused_or_cannot_be_read_is_told_counted_and_the_rest_is_publi
         .await
         .said(2);
     assert!(said.contains("\"warm\" is no number"), "{said}");
+    for (value, expected) in [
+        (
+            "{\"foo\":1}",
+            "foo is not a kind of value, which are reading, trade, ",
+        ),
+        (
+            "{\"reading\":\"a\"}",
+            "reading is \"a\": it must be a number",
+        ),
+        (
+            "{\"reading\":",
+            "it is not complete JSON: it ends after 11 bytes",
+        ),
+    ] {
+        let arguments = ["pub", "open/a", value, "--type", "json"];
+        let said = run(&server, &arguments).await.said(2);
+        assert!(said.contains(expected), "{said}");
+    }
     run(&server, &["pub", "closed/a", "1"]).await.said(4);
 }
 

@@ -126,7 +126,7 @@ async fn a_replay_takes_the_recorded_time_at_its_speed_and_tells_wrong_lines() {
     let said = run(&server, &flags).await.said(1);
     let took = start.elapsed();
     assert!(took.as_millis() >= 400, "{took:?}");
-    assert!(said.contains("line 4: "), "{said}");
+    assert!(said.contains("line 4: topic is missing"), "{said}");
     assert!(
         said.ends_with("3 updates published, 1 of the lines cannot be read\n"),
         "{said}"
@@ -134,6 +134,11 @@ async fn a_replay_takes_the_recorded_time_at_its_speed_and_tells_wrong_lines() {
     let shown = run(&server, &["history", "a/b"]).await;
     assert_eq!(shown.lines(), 3);
     assert!(!shown.with(0).contains("source_time"));
+    // A table is no recording, and the reason names no type of the program.
+    fs::write(&file, "time,value\n2026-01-01,5\n").unwrap();
+    let said = run(&server, &["replay", path]).await.said(1);
+    let told = "line 2: it begins with \"2026-01-01,5\": a line of a recording is an object";
+    assert!(said.contains(told), "{said}");
     let missing = run(&server, &["replay", "/no/such.jsonl"]).await.said(1);
     assert!(missing.contains("/no/such.jsonl"), "{missing}");
 }

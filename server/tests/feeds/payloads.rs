@@ -271,6 +271,22 @@ fn a_topic_can_be_a_part_of_a_text_in_the_message() {
 }
 
 #[test]
+fn a_payload_that_is_not_json_is_told_in_plain_words() {
+    let rule = "in=json,value=/v";
+    for (payload, reason) in [
+        ("", "it is not complete JSON: it ends after 0 bytes"),
+        (
+            "not json",
+            "it is not JSON from byte 1 on, near \"ot json\"",
+        ),
+        ("{\"v\":1", "it is not complete JSON: it ends after 6 bytes"),
+        ("{\"v\":1}}", "it is not JSON from byte 7 on, near \"}\""),
+    ] {
+        check(rule, payload, [&*format!("cannot be read: {reason}")]);
+    }
+}
+
+#[test]
 fn the_rule_that_applies_is_named() {
     let program = command(&[]);
     let mut command = Command::new(program.as_std().get_program());

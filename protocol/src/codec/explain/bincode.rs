@@ -71,7 +71,10 @@ impl<'a> Reader<'a> {
     fn kind(&mut self, kind: Kind, path: &mut Path<'_>) -> Result<(), Problem> {
         match kind {
             Kind::U32 => self.unsigned(path, Width::U32).map(drop),
-            Kind::U64 | Kind::Hex | Kind::Time => self.unsigned(path, Width::U64).map(drop),
+            Kind::U64 | Kind::I64 | Kind::Hex | Kind::Time => {
+                self.unsigned(path, Width::U64).map(drop)
+            }
+            Kind::Bool => self.take(path, 1).map(drop),
             Kind::F64 | Kind::Reading => self.take(path, 8).map(drop),
             Kind::Bytes => self.sized(path).map(drop),
             Kind::Text => {

@@ -25,9 +25,18 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), Problem> {
     check_members(request, &members, true, &mut Path::default())
 }
 
-/// Finds the first problem of an object that is no message by itself.
-pub(super) fn check_object(bytes: &[u8], object: &'static Object) -> Result<(), Problem> {
+/// Finds the first problem of a part of a message by itself.
+pub(super) fn check_part(bytes: &[u8], kind: Kind) -> Result<(), Problem> {
     let json = json_syntax::parse(bytes)?;
+    check_kind(kind, &json, &mut Path::default())
+}
+
+/// Finds the first problem of an object that may have further members.
+pub(super) fn check_open(bytes: &[u8], object: &'static Object) -> Result<(), Problem> {
+    let mut json = json_syntax::parse(bytes)?;
+    if let Json::Object(members) = &mut json {
+        members.retain(|(name, _)| object.members.iter().any(|member| member.name == name));
+    }
     check_kind(Kind::Object(object), &json, &mut Path::default())
 }
 
@@ -91,6 +100,8 @@ fn check_kind<'a>(kind: Kind, json: &'a Json, path: &mut Path<'a>) -> Result<(),
     let is_right = match (kind, json) {
         (Kind::U32, Json::Unsigned(number)) => u32::try_from(*number).is_ok(),
         (Kind::U64, Json::Unsigned(_)) => true,
+        (Kind::I64, Json::Unsigned(number)) => i64::try_from(*number).is_ok(),
+        (Kind::I64, Json::Negative(_)) | (Kind::Bool, Json::Bool(_)) => true,
         (Kind::F64 | Kind::Reading, Json::Unsigned(_) | Json::Negative(_) | Json::Float(_)) => true,
         (Kind::Text | Kind::ObjectOrText(_), Json::Text(_)) => true,
         (Kind::Time, Json::Text(text)) => !text.starts_with('+') && text.parse::<i64>().is_ok(),

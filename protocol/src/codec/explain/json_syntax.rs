@@ -1,6 +1,9 @@
 //! Reads the tree of a request, and says where a text is not JSON.
 
-use super::{json_tree::Json, problem::Problem};
+use super::{
+    json_tree::Json,
+    problem::{Problem, THE_MESSAGE, shown_text},
+};
 
 /// Bytes around an error that are shown.
 const NEAR_BYTES: usize = 20;
@@ -12,12 +15,12 @@ const LEVELS_MAX: usize = 128;
 pub(super) fn parse(bytes: &[u8]) -> Result<Json, Problem> {
     let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<Json>();
     match values.next() {
-        None => Err(Problem::malformed("the message is empty")),
+        None => Err(Problem::malformed(format!("{THE_MESSAGE} is empty"))),
         Some(Err(error)) => Err(problem(bytes, &error)),
         Some(Ok(json)) => match trimmed(&bytes[values.byte_offset()..]).len() {
             0 => Ok(json),
             rest => {
-                let reason = format!("there are {rest} trailing bytes after the message");
+                let reason = format!("there are {rest} trailing bytes after {THE_MESSAGE}");
                 Err(Problem::malformed(reason))
             }
         },
@@ -37,23 +40,28 @@ fn trimmed(bytes: &[u8]) -> &[u8] {
 }
 
 fn problem(bytes: &[u8], error: &serde_json::Error) -> Problem {
+    Problem::malformed(said(THE_MESSAGE, bytes, error))
+}
+
+/// Why `what` is not JSON: the error of its parser, in plain words.
+pub(super) fn said(what: &str, bytes: &[u8], error: &serde_json::Error) -> String {
     if error.is_eof() {
         let len = bytes.len();
-        let reason = format!("the message is not complete JSON: it ends after {len} bytes");
-        return Problem::malformed(reason);
+        return format!("{what} is not complete JSON: it ends after {len} bytes");
+    }
+    if error.is_data() {
+        return format!("{what} does not have the form that is expected");
     }
     let at = offset(bytes, error.line(), error.column());
     let from = bytes.get(at..).unwrap_or_default();
     if error.to_string().starts_with("number out of range") {
         let (at, number) = number_at(bytes, at);
-        let number = super::problem::shown_text(number);
-        let reason = format!("the number {number} at byte {at} is too large for 64 bits");
-        return Problem::malformed(reason);
+        let number = shown_text(number);
+        return format!("the number {number} at byte {at} is too large for 64 bits");
     }
     let opened = bytes[..at].iter().filter(is_open).count();
     if opened >= LEVELS_MAX - 1 && from.first().is_some_and(|byte| is_open(&byte)) {
-        let reason = format!("the message has {LEVELS_MAX} or more levels of lists and objects");
-        return Problem::malformed(reason);
+        return format!("{what} has {LEVELS_MAX} or more levels of lists and objects");
     }
     let near = String::from_utf8_lossy(&from[..from.len().min(NEAR_BYTES)]);
     let names = ["NaN", "Infinity", "-Infinity"];
@@ -61,10 +69,8 @@ fn problem(bytes: &[u8], error: &serde_json::Error) -> Problem {
         Some(name) => format!("; write {name} in quotes"),
         None => String::new(),
     };
-    let near = super::problem::shown_text(&near);
-    Problem::malformed(format!(
-        "the message is not JSON from byte {at} on, near {near}{hint}"
-    ))
+    let near = shown_text(&near);
+    format!("{what} is not JSON from byte {at} on, near {near}{hint}")
 }
 
 /// Where the number around a byte begins, and its text.

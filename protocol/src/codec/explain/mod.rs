@@ -71,8 +71,52 @@ pub(super) fn explain_update(bytes: &[u8]) -> String {
     explain_object(bytes, &schema::UPDATE)
 }
 
+/// Explains why a value by itself cannot be read: `{"reading":21.5}` and the like.
+pub fn explain_value(bytes: &[u8]) -> String {
+    match json::check_part(bytes, schema::VALUE) {
+        Err(Problem { reason, .. }) => renamed(&reason, "it"),
+        // As above.
+        Ok(()) => "it is no value".to_owned(),
+    }
+}
+
+/// Explains why a line cannot be read as one of a recording. `None` if the table finds nothing
+/// wrong with it.
+pub(crate) fn explain_recorded(bytes: &[u8]) -> Option<String> {
+    let begin = bytes.trim_ascii();
+    if !begin.starts_with(b"{") {
+        let begin = begin.get(..BEGIN_BYTES).unwrap_or(begin);
+        let begin = problem::shown_text(&String::from_utf8_lossy(begin));
+        return Some(format!(
+            "it begins with {begin}: a line of a recording is an object in JSON with topic, time, \
+             and value or status"
+        ));
+    }
+    let problem = json::check_open(bytes, &schema::RECORDED_LINE).err()?;
+    Some(renamed(&problem.reason, "it"))
+}
+
+/// Why a text is not JSON, from the error of its parser: "it is not JSON from byte 3 on" and so on.
+pub fn explain_json(bytes: &[u8], error: &serde_json::Error) -> String {
+    json_syntax::said("it", bytes, error)
+}
+
+/// Bytes that are shown of a line that is no object.
+const BEGIN_BYTES: usize = 20;
+
+/// A reason with another name for what is wrong as a whole.
+fn renamed(reason: &str, name: &str) -> String {
+    match reason.strip_prefix(problem::THE_MESSAGE) {
+        Some(rest) => format!("{name}{rest}"),
+        None => match reason.strip_suffix(problem::THE_MESSAGE) {
+            Some(begin) => format!("{begin}{name}"),
+            None => reason.to_owned(),
+        },
+    }
+}
+
 fn explain_object(bytes: &[u8], object: &'static schema::Object) -> String {
-    match json::check_object(bytes, object) {
+    match json::check_part(bytes, schema::Kind::Object(object)) {
         Err(Problem { reason, .. }) => reason,
         // As above.
         Ok(()) => ErrorCode::Malformed.text().to_owned(),

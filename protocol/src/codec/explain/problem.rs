@@ -9,6 +9,9 @@ const SHOWN_MAX_CHARS: usize = 60;
 /// Longest name that is compared with the right ones.
 const COMPARED_MAX_BYTES: usize = 32;
 
+/// What a text is called that is wrong as a whole.
+pub(super) const THE_MESSAGE: &str = "the message";
+
 /// What is wrong with a request.
 #[derive(Debug)]
 pub(super) struct Problem {
@@ -72,7 +75,7 @@ impl<'a> Path<'a> {
             }
         }
         if place.is_empty() {
-            place.push_str("the message");
+            place.push_str(THE_MESSAGE);
         }
         Problem::malformed(format!("{place} {}", says.as_ref()))
     }
@@ -128,6 +131,8 @@ pub(super) fn expected(kind: Kind) -> String {
     match kind {
         Kind::U32 => format!("a whole number from 0 to {}", u32::MAX),
         Kind::U64 => "a whole number, 0 or more".to_owned(),
+        Kind::I64 => "a whole number within 64 bits".to_owned(),
+        Kind::Bool => "true or false".to_owned(),
         Kind::F64 => "a number".to_owned(),
         Kind::Text => "a string".to_owned(),
         Kind::Time => {

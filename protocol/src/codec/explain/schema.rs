@@ -7,6 +7,10 @@ use crate::message::{ClientMessage, Interval};
 pub(super) enum Kind {
     U32,
     U64,
+    /// Only in recordings.
+    I64,
+    /// Only in recordings.
+    Bool,
     F64,
     Text,
     /// Nanoseconds: in JSON a string of digits.
@@ -173,7 +177,27 @@ pub(super) const UPDATE: Object = Object {
     ],
 };
 
-const VALUE: Kind = Kind::OneOf(&[
+/// One line of a recording.
+pub(super) const RECORDED_LINE: Object = Object {
+    name: "a recording",
+    members: &[
+        required("topic", Kind::Text),
+        required("time", Kind::I64),
+        optional("seq", Kind::U64),
+        optional("every", Kind::Bool),
+        optional("unit", Kind::Text),
+        optional(
+            "quality",
+            Kind::Name(&["live", "retained", "stale", "historical"]),
+        ),
+        optional("source_time", Kind::I64),
+        optional("value", VALUE),
+        optional("status", Kind::Name(&["live", "stale", "dead"])),
+    ],
+};
+
+/// A value by itself.
+pub(super) const VALUE: Kind = Kind::OneOf(&[
     ("reading", Kind::Reading),
     ("trade", Kind::Object(&TRADE)),
     ("quote", Kind::Object(&QUOTE)),

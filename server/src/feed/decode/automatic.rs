@@ -63,7 +63,7 @@ fn valid_json(
     if text.starts_with('[') {
         return Splitter::new(emitter, choice).array(text);
     }
-    let fields = Fields::parse(text).map_err(|error| DecodeError::NotJson(error.to_string()))?;
+    let fields = Fields::parse(text).map_err(|error| DecodeError::not_json(text, &error))?;
     // A choice of members asks for the members.
     let known = match choice == Choice::default() {
         true => sample::read(&fields, emitter.hints, emitter.now_ns),

@@ -1,6 +1,6 @@
 //! The reasons why a payload, or a part of it or of a rule, cannot be read.
 
-use tickcast_protocol::topic::TopicError;
+use tickcast_protocol::{codec::explain_json, topic::TopicError};
 
 /// The reason why a payload or a part of it cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -12,7 +12,7 @@ pub enum DecodeError {
     #[error("it is not UTF-8 from byte {0} on")]
     NotUtf8(usize),
     /// The payload should be JSON but is not.
-    #[error("it is not JSON: {0}")]
+    #[error("{0}")]
     NotJson(String),
     /// A field that the rule needs is missing.
     #[error("there is no {field} at {pointer:?}")]
@@ -40,6 +40,13 @@ pub enum DecodeError {
     Template(#[from] TemplateError),
 }
 
+impl DecodeError {
+    /// The error of a text for which its parser has this one.
+    pub(crate) fn not_json(text: &str, error: &serde_json::Error) -> Self {
+        Self::NotJson(explain_json(text.as_bytes(), error))
+    }
+}
+
 /// The reason why a topic cannot be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
@@ -57,6 +64,11 @@ pub enum TemplateError {
         /// The problem with it.
         reason: PointerError,
     },
+    /// A character outside of the braces cannot be in a topic.
+    #[error(
+        "{0:?} cannot be in a topic: write parts of the payload as in \"market/{{/symbol}}/trade\""
+    )]
+    Character(char),
     /// The payload has no such part, or it is neither text nor number.
     #[error("there is no part for the topic at {0:?}")]
     Missing(String),

@@ -238,7 +238,7 @@ impl<'a> Scalar<'a> {
 /// The elements of an array, as written.
 pub(crate) fn elements(raw: &str) -> Result<Vec<&str>, DecodeError> {
     let elements: Vec<&RawValue> =
-        serde_json::from_str(raw).map_err(|error| DecodeError::NotJson(error.to_string()))?;
+        serde_json::from_str(raw).map_err(|error| DecodeError::not_json(raw, &error))?;
     Ok(elements.into_iter().map(RawValue::get).collect())
 }
 

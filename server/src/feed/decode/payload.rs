@@ -25,8 +25,8 @@ impl<'a> Payload<'a> {
     /// The payload as JSON.
     pub(super) fn document(&self) -> Result<&Document<'a>, DecodeError> {
         let parse = || {
-            let document = Document::parse(self.text()?);
-            document.map_err(|error| DecodeError::NotJson(error.to_string()))
+            let text = self.text()?;
+            Document::parse(text).map_err(|error| DecodeError::not_json(text, &error))
         };
         self.document
             .get_or_init(parse)

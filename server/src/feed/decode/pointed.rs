@@ -32,7 +32,8 @@ impl JsonFormat {
         whole: &Document<'_>,
         emitter: &mut Emitter<'_>,
     ) -> Result<(), DecodeError> {
-        let not_json = |error: serde_json::Error| DecodeError::NotJson(error.to_string());
+        let parsed =
+            |text| Document::parse(text).map_err(|error| DecodeError::not_json(text, &error));
         let Some(each) = &self.each else {
             self.sample(whole, whole, emitter);
             return Ok(());
@@ -40,12 +41,12 @@ impl JsonFormat {
         match whole.find(each).map(|raw| (raw, Scalar::of(raw))) {
             Some((raw, Scalar::Array)) => {
                 for element in elements(raw)? {
-                    let sample = Document::parse(element).map_err(not_json)?;
+                    let sample = parsed(element)?;
                     self.sample(&sample, whole, emitter);
                 }
             }
             Some((raw, Scalar::Object)) => {
-                let sample = Document::parse(raw).map_err(not_json)?;
+                let sample = parsed(raw)?;
                 self.sample(&sample, whole, emitter);
             }
             Some((raw, scalar)) if scalar != Scalar::Null => {

@@ -175,7 +175,7 @@ impl<'e, 'k> Splitter<'e, 'k> {
         let fields = match Fields::parse(raw) {
             Ok(fields) => fields,
             Err(error) => {
-                self.emitter.fail(DecodeError::NotJson(error.to_string()));
+                self.emitter.fail(DecodeError::not_json(raw, &error));
                 return None;
             }
         };

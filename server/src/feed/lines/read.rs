@@ -35,7 +35,7 @@ fn read_line(line: &[u8], decoder: &mut Decoder, now_ns: TimeNs) -> Result<Decod
 
 fn read_json(line: &[u8], decoder: &mut Decoder, now_ns: TimeNs) -> Result<Decoded, DecodeError> {
     let text = str::from_utf8(line).map_err(|error| DecodeError::NotUtf8(error.valid_up_to()))?;
-    let fields = Fields::parse(text).map_err(|error| DecodeError::NotJson(error.to_string()))?;
+    let fields = Fields::parse(text).map_err(|error| DecodeError::not_json(text, &error))?;
     let Some(Scalar::Text(topic)) = fields.get("topic").map(Scalar::of) else {
         return Err(bad("line", text, "there is no string \"topic\""));
     };

@@ -9,7 +9,7 @@ use serde_json::{
     value::{RawValue, to_raw_value},
 };
 use tickcast_core::wire::NO_ACK;
-use tickcast_protocol::message::ChannelId;
+use tickcast_protocol::{codec::explain_json, message::ChannelId};
 
 /// The request of an event, as text; the error says what is wrong. `channels_of` finds a client's
 /// subscriptions to a filter.
@@ -18,9 +18,12 @@ pub fn request(
     id: Option<u32>,
     channels_of: impl Fn(&str) -> Vec<ChannelId>,
 ) -> Result<String, String> {
-    let args: Vec<&RawValue> = serde_json::from_str(args).map_err(|error| {
-        format!("an event is a list in JSON, of its name and its data: {error}")
-    })?;
+    let list = "an event is a list in JSON, of its name and its data";
+    let args: Vec<&RawValue> =
+        serde_json::from_str(args).map_err(|error: serde_json::Error| match error.is_data() {
+            true => list.to_owned(),
+            false => format!("{list}: {}", explain_json(args.as_bytes(), &error)),
+        })?;
     let [name, rest @ ..] = args.as_slice() else {
         return Err("the event has no name".to_owned());
     };
@@ -75,7 +78,7 @@ fn subscribe(given: &str) -> Result<String, String> {
         return Ok(given.to_owned());
     }
     let mut fields: Map<String, Value> =
-        serde_json::from_str(given).map_err(|error| error.to_string())?;
+        serde_json::from_str(given).map_err(|error| explain_json(given.as_bytes(), &error))?;
     if fields.contains_key("filters") {
         return Err("\"subscribe\" has filter and filters: send one of them".to_owned());
     }
@@ -94,7 +97,8 @@ fn unsubscribe(
     given: &str,
     channels_of: impl Fn(&str) -> Vec<ChannelId>,
 ) -> Result<String, String> {
-    let value: Value = serde_json::from_str(given).map_err(|error| error.to_string())?;
+    let value: Value =
+        serde_json::from_str(given).map_err(|error| explain_json(given.as_bytes(), &error))?;
     let list = match value {
         Value::Array(list) => list,
         Value::String(_) | Value::Number(_) => vec![value],
