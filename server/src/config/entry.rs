@@ -141,8 +141,11 @@ pub(super) fn variable(key: &str) -> String {
     format!("{PREFIX}{}", key.to_uppercase())
 }
 
-/// Our environment variables, except for those of the monitor, which is often started from the same
-/// shell.
+/// The variables of the command `tickcast`, after [`PREFIX`].
+const OF_COMMAND: [&str; 4] = ["url", "ca", "token", "token_file"];
+
+/// Our environment variables, except for those of the monitor and of the command `tickcast`, which
+/// are often started from the same shell.
 pub(super) fn read_environment(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Vec<Entry> {
@@ -152,7 +155,8 @@ pub(super) fn read_environment(
         let texts = text.into_string().map(|text| vec![text]);
         let texts = texts.map_err(|_| "not UTF-8".into());
         let origin = Origin::new(Origin::VARIABLE, name);
-        (!key.starts_with("monitor_")).then_some(Entry { key, texts, origin })
+        let is_of_others = key.starts_with("monitor_") || OF_COMMAND.contains(&&*key);
+        (!is_of_others).then_some(Entry { key, texts, origin })
     });
     ours.collect()
 }

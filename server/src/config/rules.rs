@@ -80,6 +80,10 @@ fn split(
         let (left, right) = member.split_once('=').ok_or_else(problem)?;
         match index {
             0 => pairs.extend([(first[0], left), (first[1], right)]),
+            // Without this the later value would count, also of the first two keys.
+            _ if pairs.iter().any(|(key, _)| *key == left) => {
+                return Err(format!(" {rule:?}: {left} is given twice"));
+            }
             _ => pairs.push((left, right)),
         }
     }

@@ -5,14 +5,14 @@ use std::str::FromStr;
 use clap::{Args, ValueEnum, builder::PossibleValuesParser, builder::TypedValueParser};
 use jiff::tz::TimeZone;
 use tickcast_core::sequencer::{NAME_MAX_BYTES, UNIT_MAX_BYTES};
-use tickcast_protocol::topic::Filter;
+use tickcast_protocol::{decimal::SCALE_MAX, topic::Filter};
 
-use super::values::filter;
+use super::values::{filter, number};
 use crate::feed::decode::{
     Conditions, DecodeRule, FieldsFormat, Format, Hints, JsonFormat, MissingPolicy, Numerals,
     Shape, SidePointer, TopicTemplate,
     json::Pointer,
-    time::{TimeRule, TimeUnit},
+    time::{TimeRule, TimeUnit, is_pattern},
 };
 
 /// They have no texts, so that only the few that a rule has are printed.
@@ -42,6 +42,7 @@ pub(crate) struct DecodeKeys {
     time: Option<Pointer>,
     #[arg(value_parser = time_unit())]
     time_unit: Option<TimeUnit>,
+    #[arg(value_parser = time_format)]
     time_format: Option<String>,
     #[arg(value_parser = zone)]
     zone: Option<TimeZone>,
@@ -50,7 +51,7 @@ pub(crate) struct DecodeKeys {
     each: Option<Pointer>,
     topic: Option<TopicTemplate>,
     missing: Option<Missing>,
-    #[arg(value_parser = clap::value_parser!(u8).range(0..=18))]
+    #[arg(value_parser = number(0..=SCALE_MAX))]
     round: Option<u8>,
     decimal: Option<DecimalMark>,
     include: Option<Names>,
@@ -139,6 +140,16 @@ fn name(text: &str) -> Result<String, String> {
     line(text, NAME_MAX_BYTES)
 }
 
+/// A pattern that no time fits would leave every value without its time.
+fn time_format(text: &str) -> Result<String, String> {
+    match is_pattern(text) {
+        true => Ok(text.to_owned()),
+        false => Err(
+            "expected a pattern of strftime(3) that tells a date, as in %d.%m.%Y %H:%M".to_owned(),
+        ),
+    }
+}
+
 fn zone(text: &str) -> Result<TimeZone, String> {
     TimeZone::get(text).map_err(|_| {
         "it is no time zone: write it as in Europe/Berlin (the IANA database)".to_owned()
@@ -165,6 +176,9 @@ impl TryFrom<DecodeKeys> for DecodeRule {
     type Error = String;
 
     fn try_from(mut keys: DecodeKeys) -> Result<Self, String> {
+        if keys.time_unit.is_some() && keys.time_format.is_some() {
+            return Err("time_unit and time_format say the same thing twice".to_owned());
+        }
         let format = match keys.format {
             FormatName::Automatic => {
                 let hints = keys.take_hints();

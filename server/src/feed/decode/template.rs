@@ -48,7 +48,15 @@ impl FromStr for TopicTemplate {
             return Err(TemplateError::Brace);
         }
         pieces.push(Piece::Text(rest.to_owned()));
-        Ok(Self { pieces })
+        let texts = pieces.iter().filter_map(|piece| match piece {
+            Piece::Text(text) => Some(text),
+            Piece::Part(..) => None,
+        });
+        let is_wrong = |c: &char| matches!(c, '+' | '#') || c.is_control();
+        match texts.flat_map(|text| text.chars()).find(is_wrong) {
+            Some(wrong) => Err(TemplateError::Character(wrong)),
+            None => Ok(Self { pieces }),
+        }
     }
 }
 

@@ -231,6 +231,17 @@ impl TimeRule {
     }
 }
 
+/// Whether a pattern of strftime(3) reads the times that it writes, which tell a date.
+pub(crate) fn is_pattern(pattern: &str) -> bool {
+    // 2024-01-31T17:30:12Z, in which no two numbers are the same.
+    let sample = Timestamp::constant(1_706_722_212, 0).to_zoned(TimeZone::UTC);
+    let rule = TimeRule {
+        zone: Some(TimeZone::UTC),
+        ..TimeRule::default()
+    };
+    strtime::format(pattern, &sample).is_ok_and(|text| rule.by_pattern(pattern, &text).is_ok())
+}
+
 /// Whether a time can be that of an update: not before the first devices, not far ahead of now.
 pub fn plausible(time_ns: TimeNs, now_ns: TimeNs) -> bool {
     /// 1990-01-01: a clock that was never set starts in 1970, 1980 or 1989.

@@ -61,6 +61,50 @@ fn flags_that_are_wrong_are_refused_by_name() {
         &["--mqtt-url", "mqtt://h"],
         "--mqtt-url is given, but there is no feed of its kind: add --feed mqtt",
     );
+    check(
+        &["--decode", "a=json,value=/x,value=/y"],
+        "--decode \"a=json,value=/x,value=/y\": value is given twice",
+    );
+    check(
+        &["--decode", "a=json,value=/x,filter=b"],
+        "--decode \"a=json,value=/x,filter=b\": filter is given twice",
+    );
+    check(
+        &["--liveness", "a=5s,expect_every=3s"],
+        "--liveness \"a=5s,expect_every=3s\": expect_every is given twice",
+    );
+    check(
+        &["--liveness", "a=5s,dead_after=1m,dead_after=2m"],
+        "--liveness \"a=5s,dead_after=1m,dead_after=2m\": dead_after is given twice",
+    );
+    check(
+        &["--decode", "a=json,price=/p,size=/s,round=19"],
+        "--decode: round \"19\": expected a number from 0 to 18",
+    );
+    for pattern in ["", "%", "%K", "%H:%M", "%Y-%m"] {
+        check(
+            &[
+                "--decode",
+                &format!("a=json,value=/x,time=/t,time_format={pattern}"),
+            ],
+            &format!(
+                "--decode: time_format {pattern:?}: expected a pattern of strftime(3) that tells a \
+                 date, as in %d.%m.%Y %H:%M"
+            ),
+        );
+    }
+    check(
+        &[
+            "--decode",
+            "a=json,value=/x,time=/t,time_unit=s,time_format=%s",
+        ],
+        "--decode: time_unit and time_format say the same thing twice",
+    );
+    check(
+        &["--decode", "a=json,topic=x/+/{/y},value=/x"],
+        "--decode: topic \"x/+/{/y}\": '+' cannot be in a topic: write parts of the payload as in \
+         \"market/{/symbol}/trade\"",
+    );
     let problems = case().flags(&["--lisen", "x"]).problems();
     assert!(
         problems[0].starts_with("unexpected argument '--lisen' found"),
@@ -119,6 +163,12 @@ fn the_environment_is_refused_by_name_and_unknown_variables_are_a_warning() {
     let settings = case()
         .env("TICKCAST_SHARD", "1")
         .env("HOME", "/")
+        // Those of the command and of the monitor, from the same shell.
+        .env("TICKCAST_URL", "ws://h/ws")
+        .env("TICKCAST_CA", "ca.pem")
+        .env("TICKCAST_TOKEN", "tct_x")
+        .env("TICKCAST_TOKEN_FILE", "token")
+        .env("TICKCAST_MONITOR_URL", "ws://h/ws")
         .settings();
     assert_eq!(
         settings.warnings,
