@@ -28,6 +28,10 @@ pub(super) type Batch = SmallVec<[NewUpdate; 1]>;
 /// Maximum number of messages logged per window: enough to show several sources that fail at once.
 const LOGGED_MAX: u32 = 5;
 
+/// Characters of a source's own text in a line of the log: more than a topic has. MQTT has topics
+/// of 64 KiB, which would fill a disk five at a time.
+const SHOWN_MAX_CHARS: usize = 512;
+
 /// The handover of one feed.
 #[derive(Debug, Clone)]
 pub(super) struct Handover {
@@ -118,6 +122,7 @@ impl Handover {
     pub(super) fn unreadable(&mut self, origin: impl fmt::Display, reason: impl fmt::Display) {
         self.metrics.undecodable.add(1);
         if let Some(unlogged) = self.log_limit.allow(self.ingest.uptime()) {
+            let (origin, reason) = (cut(origin), cut(reason));
             tracing::warn!(
                 feed = %self.name, %origin, %reason, unlogged,
                 "cannot read a message"
@@ -178,6 +183,7 @@ impl Handover {
             self.reported(&origin, &reason);
         }
         if let Some((name, topic)) = decoded.renamed.take() {
+            let (name, topic) = (cut(name), cut(topic));
             tracing::info!(feed = %self.name, name, topic, "a name cannot be part of a topic");
         }
     }
@@ -186,6 +192,7 @@ impl Handover {
     fn reported(&mut self, origin: impl fmt::Display, reason: &str) {
         self.metrics.reported.add(1);
         if let Some(unlogged) = self.log_limit.allow(self.ingest.uptime()) {
+            let (origin, reason) = (cut(origin), cut(reason));
             tracing::warn!(
                 feed = %self.name, %origin, reason, unlogged,
                 "the source reports an error"
@@ -199,5 +206,28 @@ impl Handover {
         if let Some(unlogged) = self.log_limit.allow(self.ingest.uptime()) {
             tracing::warn!(feed = %self.name, updates, reason, unlogged, "updates were dropped");
         }
+    }
+}
+
+/// A text of a source, as the log shows it.
+fn cut(text: impl fmt::Display) -> String {
+    let mut text = text.to_string();
+    if let Some((end, _)) = text.char_indices().nth(SHOWN_MAX_CHARS) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_of_a_source_is_cut_in_the_log() {
+        let longest = "é".repeat(SHOWN_MAX_CHARS);
+        assert_eq!(cut(&longest), longest);
+        assert_eq!(cut(format!("{longest}é")), format!("{longest}…"));
+        assert_eq!(cut("é".repeat(60_000)).chars().count(), SHOWN_MAX_CHARS + 1);
     }
 }
