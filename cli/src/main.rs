@@ -2,7 +2,7 @@
 //!
 //! The folders in reading order:
 //!
-//! * `args`: the command line
+//! * `args`, `numbers`: the command line
 //! * `exit`, `words`, `interrupt`: how the program ends, and what it says
 //! * `connection`: to the server, over WebSocket and HTTP
 //! * `output`: updates as columns, lines of JSON or CSV, on a thread that may wait
@@ -13,6 +13,7 @@
 //! * `commands`: one file for each command
 
 mod args;
+mod numbers;
 
 mod exit;
 mod interrupt;

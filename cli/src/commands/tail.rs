@@ -11,6 +11,7 @@ use crate::{
     exit::{Exit, Failure},
     following::Following,
     interrupt::Interrupt,
+    numbers::{parse_count, parse_rate},
     output::{FormatArgs, Output, Printer, Taker},
 };
 
@@ -62,7 +63,7 @@ pub(crate) struct Pace {
     pub(crate) every: bool,
 
     /// Newest values at most this often per second
-    #[arg(long, value_name = "HZ")]
+    #[arg(long, value_name = "HZ", value_parser = parse_rate)]
     pub(crate) rate: Option<f64>,
 }
 
@@ -70,7 +71,7 @@ pub(crate) struct Pace {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Until {
     /// End after this many updates
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_count::<u64>)]
     pub(crate) count: Option<u64>,
 
     /// End after this time

@@ -168,6 +168,11 @@ async fn exit_codes_tell_what_is_wrong() {
     )
     .await;
     check(&["tial", "a"], 2, "tail").await;
+    let rate = "expected a number such as 2.5, at least 0.01";
+    check(&["tail", "a", "--rate", "fast"], 2, rate).await;
+    check(&["tail", "a", "--rate", "0"], 2, rate).await;
+    let count = "expected a whole number, 0 or more";
+    check(&["tail", "a", "--count", "some"], 2, count).await;
     check(
         &["check", "--url", "http://localhost"],
         2,

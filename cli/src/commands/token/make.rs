@@ -16,7 +16,7 @@ use serde::Serialize;
 use tickcast_protocol::topic::Filter;
 
 use super::signer;
-use crate::{connection::parse_duration, exit::Failure};
+use crate::{connection::parse_duration, exit::Failure, numbers::parse_rate};
 
 /// Longest file with a key.
 const KEY_MAX_BYTES: u64 = 64 * 1024;
@@ -76,7 +76,7 @@ pub(super) struct MakeArgs {
     publish: Vec<Filter>,
 
     /// Greatest rate of its subscriptions per second, which then bring newest values
-    #[arg(long, value_name = "HZ")]
+    #[arg(long, value_name = "HZ", value_parser = parse_rate)]
     max_rate: Option<f64>,
 }
 
