@@ -24,10 +24,13 @@ impl FromStr for Point {
         if let Ok(position) = text.parse() {
             return Ok(Self::Position(position));
         }
-        let time = text.parse::<Timestamp>().ok();
-        let ns = time.and_then(|time| TimeNs::try_from(time.as_nanosecond()).ok());
-        ns.map(Self::Time)
-            .ok_or("expected a position or a time such as 2026-11-27T08:00:00Z")
+        let Ok(time) = text.parse::<Timestamp>() else {
+            return Err("expected a position or a time such as 2026-11-27T08:00:00Z");
+        };
+        // The nanoseconds of a time have 64 bits.
+        TimeNs::try_from(time.as_nanosecond())
+            .map(Self::Time)
+            .map_err(|_| "expected a time between the years 1678 and 2261, or none for all")
     }
 }
 
@@ -61,8 +64,16 @@ mod tests {
             "1970-01-01T00:00:01Z".parse(),
             Ok(Point::Time(1_000_000_000))
         );
-        for wrong in ["", "noon", "-1", "9999-01-01T00:00:00Z"] {
-            assert!(wrong.parse::<Point>().is_err(), "{wrong:?}");
+        for wrong in ["", "noon", "-1", "2026-13-01T00:00:00Z"] {
+            let error = wrong.parse::<Point>().unwrap_err();
+            assert!(
+                error.starts_with("expected a position or a time"),
+                "{wrong:?}"
+            );
+        }
+        for far in ["9999-01-01T00:00:00Z", "0001-01-01T00:00:00Z"] {
+            let error = far.parse::<Point>().unwrap_err();
+            assert!(error.contains("the years 1678 and 2261"), "{far:?}");
         }
         let range = Range::between(Some(Point::Position(3)), Some(Point::Time(9)));
         let expected = Range {

@@ -52,12 +52,17 @@ impl Params {
             return Err(format!("interval {interval:?}: it must be one of {names}"));
         };
         let limit = limit.map_or(Ok(CANDLES_ANSWER_MAX), |text| match text.parse() {
-            Ok(0) | Err(_) => Err(format!("limit {text:?}: it must be a number above 0")),
+            Ok(0) | Err(_) => Err(format!(
+                "limit {text:?}: it must be a whole number from 1 to {}",
+                u32::MAX
+            )),
             Ok(limit) => Ok(limit),
         })?;
         let time = |name: &str, text: Option<&str>| -> Result<Option<TimeNs>, String> {
             let parse = |text: &str| {
-                let wrong = |_| format!("{name} {text:?}: it must be nanoseconds since 1970");
+                let wrong = |_| {
+                    format!("{name} {text:?}: it must be nanoseconds since 1970, within 64 bits")
+                };
                 text.parse().map_err(wrong)
             };
             text.map(parse).transpose()

@@ -51,7 +51,10 @@ impl Routes {
         let retry = event_stream::retry();
         // A browser reconnects after an answer that ends, but never after one with another status.
         let is_over = self.state.stage() == Stage::Draining || request.method() == Method::HEAD;
-        let body = if is_over {
+        let body = if request.method() == Method::HEAD {
+            // Its length would be that of a stream, which has none (RFC 9110, section 8.6).
+            Either::Left(Full::default())
+        } else if is_over {
             Either::Left(Full::from(retry))
         } else {
             let admitted = client.admitted(Access::READER, standing);

@@ -464,6 +464,8 @@ async fn an_invalid_or_forbidden_request_is_refused_before_the_stream_begins() {
     .await;
     assert_eq!(head.status, 200);
     assert!(head.head.contains("content-type: text/event-stream"));
+    // A stream has no length.
+    assert!(!head.head.contains("content-length"), "{}", head.head);
     let post = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n");
     assert_eq!(ask(server.address, &post).await.status, 405);
 }
