@@ -95,22 +95,40 @@ pub(crate) fn nearest<'a>(names: impl Iterator<Item = &'a str>, name: &str) -> O
     Some(flag.trim_start_matches('-').to_owned())
 }
 
-/// clap's message about wrong flags, without the usage.
+/// What is wrong with the flags, after the flag that it is about.
 pub(crate) fn message(command: &Command, error: &clap::Error) -> String {
-    let text = error.render().to_string();
-    let message = text
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .trim_start_matches("error: ");
-    let written = |key: &str| format!("--{}", key.replace('_', "-"));
     let argument = context(error, ContextKind::InvalidArg).unwrap_or_default();
-    let question = match argument.strip_prefix("--") {
-        _ if error.kind() != ErrorKind::UnknownArgument => String::new(),
-        Some(name) => question(command, name, written),
-        None => "; settings are flags, such as --config FILE: see --help".into(),
+    let written = |key: &str| format!("--{}", key.replace('_', "-"));
+    let text = match error.kind() {
+        ErrorKind::UnknownArgument if argument.starts_with('-') => {
+            let question = question(command, argument.trim_start_matches('-'), written);
+            format!("there is no such flag{question}")
+        }
+        ErrorKind::UnknownArgument => {
+            "settings are flags, such as --config FILE: see --help".into()
+        }
+        ErrorKind::ArgumentConflict if context(error, ContextKind::PriorArg) == Some(argument) => {
+            "it is given twice".into()
+        }
+        ErrorKind::TooManyValues => "it takes no value".into(),
+        ErrorKind::InvalidValue
+            if context(error, ContextKind::InvalidValue).is_none_or(str::is_empty) =>
+        {
+            "its value is missing".into()
+        }
+        _ => {
+            let text = error.render().to_string();
+            let text = text.lines().next().unwrap_or_default();
+            text.trim_start_matches("error: ").to_owned()
+        }
     };
-    format!("{message}{question}")
+    // With its values, in clap's words.
+    let flag = argument.split([' ', '=']).next().unwrap_or_default();
+    match flag {
+        "" => text,
+        flag if flag.starts_with('-') => format!("{flag}: {text}"),
+        _ => format!("{argument:?}: {text}"),
+    }
 }
 
 /// Why clap refuses a value.

@@ -105,17 +105,33 @@ fn flags_that_are_wrong_are_refused_by_name() {
         "--decode: topic \"x/+/{/y}\": '+' cannot be in a topic: write parts of the payload as in \
          \"market/{/symbol}/trade\"",
     );
-    let problems = case().flags(&["--lisen", "x"]).problems();
-    assert!(
-        problems[0].starts_with("unexpected argument '--lisen' found"),
-        "{problems:?}"
-    );
-    assert!(
-        problems[0].ends_with("; did you mean --listen?"),
-        "{problems:?}"
-    );
-    assert_eq!(problems.len(), 1);
-    assert!(!problems[0].contains('\n'), "{problems:?}");
+}
+
+#[test]
+fn flags_that_cannot_be_meant_come_before_what_is_wrong_with_them() {
+    for (flags, expected) in [
+        (
+            &["--lisen", "x"][..],
+            "--lisen: there is no such flag; did you mean --listen?",
+        ),
+        (
+            &["--lisen=x"],
+            "--lisen: there is no such flag; did you mean --listen?",
+        ),
+        (&["-q"], "-q: there is no such flag"),
+        (
+            &["here"],
+            "\"here\": settings are flags, such as --config FILE: see --help",
+        ),
+        (
+            &["--log", "info", "--log", "debug"],
+            "--log: it is given twice",
+        ),
+        (&["--log"], "--log: its value is missing"),
+        (&["--check=1"], "--check: it takes no value"),
+    ] {
+        assert_eq!(case().flags(flags).problems(), [expected], "{flags:?}");
+    }
 }
 
 #[test]
