@@ -22,7 +22,11 @@ pub(super) fn read(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
 /// The same as text.
 pub(super) fn read_text(path: &Path, max_bytes: u64) -> io::Result<String> {
     let content = read(path, max_bytes)?;
-    String::from_utf8(content).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
+    String::from_utf8(content).map_err(|error| {
+        let from = error.utf8_error().valid_up_to();
+        let reason = format!("it is not UTF-8 from byte {from} on");
+        io::Error::new(ErrorKind::InvalidData, reason)
+    })
 }
 
 #[cfg(test)]
@@ -44,7 +48,8 @@ mod tests {
                 .contains("more than 4 bytes")
         );
         assert!(read(Path::new("/dev/zero"), 1_000).is_err());
-        fs::write(&path, b"\xff").unwrap();
-        assert!(read_text(&path, 5).is_err());
+        fs::write(&path, b"ab\xff").unwrap();
+        let error = read_text(&path, 5).unwrap_err().to_string();
+        assert_eq!(error, "it is not UTF-8 from byte 2 on");
     }
 }

@@ -8,7 +8,7 @@
 //!
 //! * `bounded`: reads files up to a length
 //! * `secret`: random tokens, their hashes, and `--make-token`
-//! * `file`: the identities file, as it is written
+//! * `file`: the identities file, as it is written; `words`: what is wrong with it
 //! * `state`: what the file says, checked
 //! * `listed`: the tokens of the file
 //! * `signed`: signed tokens; `provider` has the cryptography
@@ -30,6 +30,7 @@ mod shared;
 mod signed;
 mod state;
 mod tickets;
+mod words;
 
 #[cfg(test)]
 mod tests;

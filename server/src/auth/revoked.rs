@@ -34,8 +34,12 @@ pub(super) fn read(path: &Path) -> Result<Revocations, String> {
     };
     let mut revocations = Revocations::default();
     for (number, line) in (1..).zip(text.lines()) {
-        let line = serde_json::from_str(line)
-            .map_err(|error| format!("{shown}:{number}: not a revocation: {error}"))?;
+        let line = serde_json::from_str(line).map_err(|_| {
+            format!(
+                "{shown}:{number}: it is no revocation, such as {{\"subject\":\"alice\"}} or \
+                 {{\"token\":\"ID\"}}"
+            )
+        })?;
         let revoked = match line {
             Line::Subject(subject) => Revoked::Subject(subject.into()),
             Line::Token(token) => Revoked::Token(token.into()),

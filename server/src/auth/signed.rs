@@ -12,8 +12,12 @@ use jsonwebtoken::{
     jwk::{Jwk, JwkSet, KeyAlgorithm},
 };
 use serde::Deserialize;
-use tickcast_core::identity::{Claims, Limits, Narrowing, Source};
-use tickcast_protocol::topic::Filter;
+use serde_json::{Map, Value};
+use tickcast_core::{
+    identity::{Claims, Limits, Narrowing, Source},
+    shard::RATE_MIN_HZ,
+};
+use tickcast_protocol::{codec::explain_json, topic::Filter};
 
 use super::{
     bounded,
@@ -144,8 +148,18 @@ impl Signed {
         validation.validate_nbf = true;
         let decoded = decode::<SignedClaims>(token, &key.key, &validation);
         let claims = decoded
-            .map_err(|error| said(error.kind()).to_owned())?
+            .map_err(|error| match error.kind() {
+                ErrorKind::Json(_) => explain_claims(token, key),
+                kind => said(kind),
+            })?
             .claims;
+        if let Some(rate) = claims.max_rate_hz
+            && !(rate.is_finite() && rate >= RATE_MIN_HZ)
+        {
+            return Err(format!(
+                "the token's claim `max_rate_hz` must be at least {RATE_MIN_HZ}"
+            ));
+        }
         Ok(Claims {
             source: Source::Signed(Arc::clone(kid)),
             subject: claims.sub.into(),
@@ -166,8 +180,21 @@ impl Signed {
     }
 }
 
+/// Which claim does not have its form, of a token whose signature is right.
+fn explain_claims(token: &str, key: &Key) -> String {
+    let mut signature_alone = Validation::new(key.algorithm);
+    signature_alone.set_required_spec_claims::<&str>(&[]);
+    signature_alone.validate_exp = false;
+    signature_alone.validate_aud = false;
+    decode::<Map<String, Value>>(token, &key.key, &signature_alone)
+        .map_or_else(|_| NO_CLAIMS.to_owned(), |all| wrong_claim(&all.claims))
+}
+
+/// What is wrong with a token that has no claims.
+const NO_CLAIMS: &str = "the token's claims are no object in JSON";
+
 /// An error of the library in plain words, without any part of the token.
-fn said(kind: &ErrorKind) -> &'static str {
+fn said(kind: &ErrorKind) -> String {
     match kind {
         ErrorKind::InvalidSignature => "the token's signature is wrong",
         ErrorKind::ExpiredSignature => "the token has expired: use a new one",
@@ -177,14 +204,73 @@ fn said(kind: &ErrorKind) -> &'static str {
         ErrorKind::InvalidAlgorithm | ErrorKind::UnsupportedAlgorithm => {
             "the token's algorithm is not that of its key"
         }
-        ErrorKind::MissingRequiredClaim(_) => {
-            "the token lacks one of the claims `exp`, `aud`, `sub` and `iss`"
+        // A claim that this server asks for, so its name is no part of the token.
+        ErrorKind::MissingRequiredClaim(claim) if claim == "exp" => {
+            "the token's claim `exp` is missing, or no number of seconds since 1970"
         }
-        ErrorKind::Json(_) => {
-            "the token's claims are not what this server needs: `sub`, `exp`, `role` and filters"
+        ErrorKind::MissingRequiredClaim(claim) => {
+            return format!("the token's claim `{claim}` is missing, or of another form");
         }
         _ => "the token is not a signed token",
     }
+    .to_owned()
+}
+
+/// What a claim must be.
+#[derive(Clone, Copy)]
+enum Form {
+    Text,
+    Time,
+    Number,
+    Filters,
+}
+
+impl Form {
+    fn fits(self, value: &Value) -> bool {
+        match self {
+            Self::Text => value.is_string(),
+            Self::Time | Self::Number => value.is_number(),
+            Self::Filters => Vec::<Filter>::deserialize(value).is_ok(),
+        }
+    }
+
+    fn in_words(self) -> &'static str {
+        match self {
+            Self::Text => "a text",
+            Self::Time => "a number of seconds since 1970",
+            Self::Number => "a number",
+            Self::Filters => "a list of filters",
+        }
+    }
+}
+
+/// The claims of [`SignedClaims`], and whether each must be there.
+const CLAIMS: [(&str, bool, Form); 8] = [
+    ("sub", true, Form::Text),
+    ("exp", true, Form::Time),
+    ("role", true, Form::Text),
+    ("jti", false, Form::Text),
+    ("subscribe", false, Form::Filters),
+    ("history", false, Form::Filters),
+    ("publish", false, Form::Filters),
+    ("max_rate_hz", false, Form::Number),
+];
+
+/// Which claim does not have its form, without any part of it.
+fn wrong_claim(claims: &Map<String, Value>) -> String {
+    for (name, is_needed, form) in CLAIMS {
+        let must_be = form.in_words();
+        match claims.get(name).filter(|value| !value.is_null()) {
+            None if is_needed => {
+                return format!("the token's claim `{name}` is missing: it must be {must_be}");
+            }
+            Some(value) if !form.fits(value) => {
+                return format!("the token's claim `{name}` must be {must_be}");
+            }
+            _ => {}
+        }
+    }
+    NO_CLAIMS.to_owned()
 }
 
 fn algorithm(name: &str) -> Result<Algorithm, String> {
@@ -203,9 +289,9 @@ fn key_of_table(table: &KeyTable, folder: &Path) -> Result<Key, String> {
     let algorithm = algorithm(&table.algorithm)?;
     let path = folder.join(&table.file);
     let bytes = read(&path)?;
-    let damaged = |error: jsonwebtoken::errors::Error| {
+    let damaged = |_: jsonwebtoken::errors::Error| {
         let (path, name) = (path.display(), &table.algorithm);
-        format!("{path} has no public key for {name} in PEM: {error}")
+        format!("{path} has no public key for {name} in PEM")
     };
     let key = match algorithm {
         Algorithm::RS256 => DecodingKey::from_rsa_pem(&bytes).map_err(damaged)?,
@@ -234,7 +320,8 @@ fn key_of_set(jwk: &Jwk) -> Result<Key, String> {
         Some(_) => return Err("`alg` must be HS256, RS256, ES256 or EdDSA".to_owned()),
         None => return Err("`alg` is missing, which says what the key is for".to_owned()),
     };
-    let key = DecodingKey::from_jwk(jwk).map_err(|error| error.to_string())?;
+    let key = DecodingKey::from_jwk(jwk)
+        .map_err(|_| format!("its members are not those of a key for {algorithm:?}"))?;
     checked(Key { algorithm, key })
 }
 
@@ -263,11 +350,15 @@ fn checked(key: Key) -> Result<Key, String> {
 fn read_set(path: &Path) -> Result<JwkSet, String> {
     let bytes = read(path)?;
     let set = serde_json::from_slice(&bytes);
-    set.map_err(|error| {
-        format!(
-            "{} is not a set of keys (RFC 7517): {error}",
-            path.display()
-        )
+    set.map_err(|error: serde_json::Error| {
+        let path = path.display();
+        match error.is_data() {
+            true => format!("{path} is not a set of keys (RFC 7517), such as {{\"keys\":[...]}}"),
+            false => format!(
+                "{path} is not a set of keys (RFC 7517): {}",
+                explain_json(&bytes, &error)
+            ),
+        }
     })
 }
 

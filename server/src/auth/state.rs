@@ -7,9 +7,12 @@ use std::{
 };
 
 use jiff::{Timestamp, tz::TimeZone};
-use tickcast_core::identity::{
-    Authority, Claims, Denied, FILTERS_MAX, Identity, Limits, Narrowing, Pattern, Review,
-    Revocations, Role, SUBJECT_MAX_BYTES, Source,
+use tickcast_core::{
+    identity::{
+        Authority, Claims, Denied, FILTERS_MAX, Identity, Limits, Narrowing, Pattern, Review,
+        Revocations, Role, SUBJECT_MAX_BYTES, Source,
+    },
+    shard::RATE_MIN_HZ,
 };
 use tickcast_protocol::{message::TimeNs, topic::Filter};
 
@@ -21,6 +24,7 @@ use super::{
     revoked,
     secret::parse_hash,
     signed::Signed,
+    words::in_words,
 };
 
 /// Longest identities file.
@@ -57,10 +61,14 @@ impl State {
         let shown = path.display();
         let one = |problem: String| vec![problem];
         let file = toml::from_str(text).map_err(|error| {
-            let line = error
-                .span()
-                .map_or(1, |span| text[..span.start].matches('\n').count() + 1);
-            one(format!("{shown}:{line}: {}", error.message()))
+            let at = error.span().map_or(0, |span| span.start);
+            let line = text[..at].matches('\n').count() + 1;
+            let told = in_words(error.message());
+            let place = match text.lines().nth(line - 1).and_then(key_of) {
+                Some(key) if told.starts_with("it is ") => format!("{shown}:{line}: {key}"),
+                _ => format!("{shown}:{line}"),
+            };
+            one(format!("{place}: {told}"))
         })?;
         let named = |problem: String| format!("{shown}: {problem}");
         let problems = |problems: Vec<String>| problems.into_iter().map(named).collect();
@@ -71,6 +79,10 @@ impl State {
         let mut problems = Vec::new();
         let folder = path.parent().unwrap_or(Path::new(""));
         let mut roles = BTreeMap::new();
+        if file.roles.is_empty() {
+            // An empty file is one that is being written, and would end all connections.
+            problems.push("there are no roles, so no client could connect".to_owned());
+        }
         let always_token = file.admin.is_some_and(|admin| admin.always_token);
         let mut operators = Operators::new(always_token);
         for (name, table) in file.roles {
@@ -191,6 +203,11 @@ impl State {
     }
 }
 
+/// The key of a line `KEY = VALUE`.
+fn key_of(line: &str) -> Option<&str> {
+    line.split_once('=').map(|(key, _)| key.trim())
+}
+
 fn role(name: &str, table: RoleTable) -> Result<Role, String> {
     let patterns = |texts: Vec<String>| {
         let patterns = texts
@@ -224,9 +241,11 @@ fn role(name: &str, table: RoleTable) -> Result<Role, String> {
 
 fn check_limits(limits: Limits) -> Result<(), String> {
     if let Some(rate) = limits.max_rate_hz
-        && !(rate.is_finite() && rate > 0.0)
+        && !(rate.is_finite() && rate >= RATE_MIN_HZ)
     {
-        return Err(format!("max_rate_hz is {rate}: it must be above 0"));
+        return Err(format!(
+            "max_rate_hz is {rate}: it must be at least {RATE_MIN_HZ}"
+        ));
     }
     for (name, limit) in [
         ("requests_per_s", limits.requests_per_s),

@@ -53,7 +53,7 @@ fn a_made_token_is_known_and_no_other_is() {
 }
 
 #[test]
-fn the_limits_of_a_role_are_above_0() {
+fn the_limits_of_a_role_are_above_0_and_its_rate_is_one_that_can_be_granted() {
     let folder = tempfile::tempdir().unwrap();
     let load = |name: &str, limit: &str| {
         let text = format!("[roles.reader]\n{name} = {limit}\n");
@@ -65,6 +65,7 @@ fn the_limits_of_a_role_are_above_0() {
         (rate, "-1.0"),
         (rate, "inf"),
         (rate, "nan"),
+        (rate, "0.009"),
         ("requests_per_s", "0"),
         ("publish_updates_per_s", "0"),
         ("publish_bytes_per_s", "0"),
@@ -74,7 +75,7 @@ fn the_limits_of_a_role_are_above_0() {
         assert!(problems.contains(&expected), "{wrong}: {problems}");
     }
     for (name, right) in [
-        (rate, "0.1"),
+        (rate, "0.01"),
         ("requests_per_s", "1"),
         ("publish_updates_per_s", "1"),
         ("publish_bytes_per_s", "1"),
@@ -127,11 +128,41 @@ fn everything_that_is_wrong_with_the_file_is_told_at_once() {
     assert_eq!(problems.len(), 4, "{problems:?}");
     let problems = load(folder.path(), "[roles.a]\nsubscribe = 5\n").unwrap_err();
     assert!(problems[0].contains("identities.toml:2:"), "{problems:?}");
-    let problems = load(folder.path(), "[rolls]\n").unwrap_err();
-    assert!(
-        problems[0].contains("unknown field `rolls`"),
-        "{problems:?}"
-    );
+}
+
+#[test]
+fn a_key_of_the_file_that_is_wrong_is_told_in_plain_words() {
+    let folder = tempfile::tempdir().unwrap();
+    for (text, expected) in [
+        (
+            "[rolls]\n",
+            "toml:1: rolls: there is no such key; use roles, ",
+        ),
+        (
+            "[roles.a]\nsubscribe = \"#\"\n",
+            "toml:2: subscribe: it is \"#\": it must be a list",
+        ),
+        ("roles = 1\n", "toml:1: roles: it is 1: it must be a table"),
+        (
+            "[roles.a]\nconnections = -1\n",
+            "toml:2: connections: it is -1: it must be a whole number, 0 or more",
+        ),
+        ("[jwt]\n", "toml:1: audience is missing"),
+    ] {
+        let problems = load(folder.path(), text).unwrap_err();
+        assert!(problems[0].contains(expected), "{problems:?}");
+    }
+}
+
+#[test]
+fn a_file_without_roles_such_as_an_empty_one_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for text in ["", "# roles\n", "[admin]\nalways_token = true\n"] {
+        let problems = load(folder.path(), text).unwrap_err().concat();
+        assert!(problems.contains("there are no roles"), "{problems}");
+    }
+    // One that has roles and no token ends all connections, as its author wants.
+    load(folder.path(), ROLES).unwrap();
 }
 
 #[test]

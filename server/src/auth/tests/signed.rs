@@ -253,15 +253,60 @@ fn a_token_that_has_expired_is_too_early_or_for_others_is_refused() {
     let keys = Keys::new();
     for (name, value, expected) in [
         ("exp", json!(now_s() - 1), "has expired"),
-        ("exp", Value::Null, "claims"),
+        (
+            "exp",
+            Value::Null,
+            "`exp` is missing: it must be a number of seconds since 1970",
+        ),
+        (
+            "exp",
+            json!("tomorrow"),
+            "`exp` must be a number of seconds",
+        ),
+        (
+            "exp",
+            json!(-5),
+            "`exp` is missing, or no number of seconds",
+        ),
+        (
+            "exp",
+            json!(1e300),
+            "`exp` is missing, or no number of seconds",
+        ),
         ("nbf", json!(now_s() + 60), "not valid yet"),
         ("aud", json!("other"), "another audience"),
-        ("aud", Value::Null, "lacks one of the claims"),
+        ("aud", Value::Null, "`aud` is missing"),
         ("iss", json!("https://other.example"), "another issuer"),
-        ("iss", Value::Null, "lacks one of the claims"),
-        ("sub", Value::Null, "claims"),
-        ("role", Value::Null, "claims"),
-        ("subscribe", json!(["a+"]), "claims"),
+        ("iss", Value::Null, "`iss` is missing"),
+        ("sub", Value::Null, "`sub` is missing: it must be a text"),
+        ("role", Value::Null, "`role` is missing: it must be a text"),
+        ("role", json!(["reader"]), "`role` must be a text"),
+        (
+            "subscribe",
+            json!(["a+"]),
+            "`subscribe` must be a list of filters",
+        ),
+        (
+            "publish",
+            json!("a/#"),
+            "`publish` must be a list of filters",
+        ),
+        ("max_rate_hz", json!("1"), "`max_rate_hz` must be a number"),
+        (
+            "max_rate_hz",
+            json!(0),
+            "`max_rate_hz` must be at least 0.01",
+        ),
+        (
+            "max_rate_hz",
+            json!(-1),
+            "`max_rate_hz` must be at least 0.01",
+        ),
+        (
+            "max_rate_hz",
+            json!(0.001),
+            "`max_rate_hz` must be at least 0.01",
+        ),
     ] {
         let claims = with(claims(), name, value.clone());
         let token = keys.token(&header("EdDSA"), &claims, "EdDSA");
