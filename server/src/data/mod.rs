@@ -4,16 +4,17 @@
 //!  sequencer ──> queue ──> log's thread: write, then hand on ──> handoff ──> shards
 //!                                │ what is unsynced
 //!                                v
-//!                          sync's thread: waits for the disk
+//!                          sync thread: waits for the disk
 //! ```
 //!
 //! The files in reading order:
 //!
 //! * `opening`: opens the log at the start, and what the server begins with
 //! * `following`: the same for a node of a cluster
-//! * `syncer`: the thread that waits for the disk
+//! * `syncer`: the sync thread, which waits for the disk
 //! * `failing`: what is done while the log cannot be written
 //! * `feeds`: when updates of feeds are missing
+//! * `writing`: writes strips, and knows what to do when that fails
 //! * `thread`: the log's thread
 //! * `older`: the part of an answer about candles and rows that comes from the log
 //! * `reading`, `giving_way`: the thread that reads the log for clients, and lets others go first
@@ -35,6 +36,7 @@ mod syncer;
 #[cfg(test)]
 pub(crate) mod testing;
 mod thread;
+mod writing;
 
 pub(crate) use deepening::Deepened;
 pub(crate) use following::Following;

@@ -1,43 +1,26 @@
 //! The log's thread: writes strips, and only then hands them to the shards.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
-use tickcast_core::{candles::FeedSpans, tape::Strip};
-use tickcast_log::{Folder, Log, LogError, RealFile, WriteFailure};
-use tokio::{
-    sync::mpsc,
-    time::{sleep, sleep_until},
-};
+use tickcast_log::{Folder, Log};
+use tokio::{sync::mpsc, time::sleep_until};
 
 use super::{
-    failing::{Failing, Next, RETRY},
-    feeds,
+    failing::Failing,
     syncer::Syncer,
+    writing::{TICK, Writing},
 };
 use crate::{
     clock::Clock,
     ingest::{Handoff, Passing, Waiting},
-    metrics::{DataStats, Metrics},
-    net::state::{ServerState, Stage},
+    metrics::Metrics,
+    net::state::ServerState,
     settings::data::{DataSettings, Durability},
 };
 
 /// Maximum number of strips and answers that are taken from the queue at once, so that the first of
 /// them do not wait for many writes.
 const TAKE_MAX: usize = 128;
-
-/// Bytes that may be written and not synced. More would be lost at once in a power cut; a disk that
-/// is this far behind is waited for.
-const UNSYNCED_MAX_BYTES: u64 = 16 * 1024 * 1024;
-
-/// Time between two looks at what is too old, and at what the metrics show.
-const TICK: Duration = Duration::from_secs(1);
-
-/// Longest wait for the disk between two such looks.
-const WAIT_PART: Duration = Duration::from_millis(250);
 
 /// The log's thread; see the module.
 #[derive(Debug)]
@@ -127,294 +110,101 @@ async fn hand_on(handoff: &Handoff, taken: impl Iterator<Item = Waiting>, mut wr
     }
 }
 
-/// Writes to the log, and knows what to do when that fails.
-struct Writing {
-    log: Log<Folder>,
-    syncer: Syncer<RealFile>,
-    failing: Failing,
-    /// Whether the disk is waited for before anything is handed on.
-    is_synced_first: bool,
-    /// Whether the server has gone on without the log.
-    is_off: bool,
-    /// Whether that is still to be noted on the disk.
-    must_note: bool,
-    /// Whether the server ends without what it could not write.
-    has_given_up: bool,
-    /// When the last look at the log's age was.
-    ticked: Instant,
-    /// When updates of feeds are missing, if that is to be written. It is written once in a while,
-    /// because a feed may come and go often.
-    outages: Option<Vec<FeedSpans>>,
-    /// The names of the feeds.
-    feeds: Vec<String>,
-    stats: Arc<DataStats>,
-    handoff: Arc<Handoff>,
-    state: Arc<ServerState>,
-    clock: Clock,
-}
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
 
-impl Writing {
-    /// Writes strips. Returns how many of them may be handed on.
-    async fn write(&mut self, strips: &[Arc<Strip>]) -> usize {
-        let mut written = 0;
-        while written < strips.len() {
-            let rest = &strips[written..];
-            if self.has_given_up {
-                return written;
+    use tickcast_core::tape::{Strip, StripBuilder};
+    use tickcast_log::{LogSettings, Reader};
+    use tickcast_protocol::{
+        message::{Position, Quality, TopicInfo, Update},
+        topic::Topic,
+        value::Value,
+    };
+    use tokio::time::{sleep, timeout};
+
+    use super::*;
+    use crate::{data::testing::open_log, ingest::Way};
+
+    /// Topics whose begin of a segment has many parts.
+    const TOPICS: u64 = 10_000;
+
+    /// Updates of a strip.
+    const UPDATES: u64 = 100;
+
+    /// Long enough for a busy machine.
+    const SOON: Duration = Duration::from_secs(30);
+
+    /// Updates that go through all topics.
+    fn strip(first: Position) -> Arc<Strip> {
+        let mut builder = StripBuilder::new(first);
+        for position in first..first + UPDATES {
+            let topic = ((position - 1) % TOPICS) as u32;
+            let seq = 1 + (position - 1) / TOPICS;
+            if seq == 1 {
+                let name = Topic::new(&format!("plant/line{}/sensor{topic}", topic % 100));
+                builder.introduce(TopicInfo::new(topic, name.unwrap()));
             }
-            if self.is_off {
-                let lost: usize = rest.iter().map(|strip| strip.len()).sum();
-                self.stats.unwritten.add(lost as u64);
-                return strips.len();
-            }
-            let result = self.try_write(rest);
-            let some = match &result {
-                Ok(()) => rest.len(),
-                Err(failure) => failure.written,
-            };
-            self.stats.strips.add(some as u64);
-            let result = result.map_err(|failure| failure.error);
-            // With the disk waited for, nothing counts that is not on it.
-            let result = match self.is_synced_first {
-                true => self.sync().and(result),
-                false => result,
-            };
-            match result {
-                Ok(()) => {
-                    written += some;
-                    self.recover();
-                }
-                Err(error) => {
-                    let is_known = !self.is_synced_first || self.log.unsynced_bytes() == 0;
-                    written += if is_known { some } else { 0 };
-                    self.fail(error).await;
-                }
-            }
+            builder.push(&Update {
+                topic,
+                position,
+                seq,
+                source_time_ns: None,
+                ingest_time_ns: 0,
+                quality: Quality::Live,
+                value: Value::Reading(1.0),
+            });
         }
-        written
+        Arc::new(builder.build())
     }
 
-    fn try_write(&mut self, strips: &[Arc<Strip>]) -> Result<(), WriteFailure> {
-        let nothing = |error| WriteFailure { written: 0, error };
-        self.take_synced().map_err(nothing)?;
-        if self.syncer.has_failed() {
-            let reason = "the sync thread has failed".to_owned();
-            return Err(nothing(LogError::NotSynced(reason)));
-        }
-        // The end of a segment is synced here, which must not hide a failure of the other thread.
-        while self.log.unsynced_bytes() >= UNSYNCED_MAX_BYTES
-            || self.log.is_segment_full() && !self.syncer.is_idle()
-        {
-            if self.syncer.is_idle() {
-                self.offer().map_err(nothing)?;
-            }
-            self.syncer.wait(WAIT_PART);
-            self.tick_if_due();
-            self.take_synced().map_err(nothing)?;
-        }
-        let segments = self.log.segments().len();
-        let now_ns = self.clock.now().wall_ns;
-        let log = &mut self.log;
-        let result = self.stats.disk.wait(|| log.write(strips, now_ns));
-        // Before anything is handed on, because that may wait.
-        let offered = match self.is_synced_first {
-            true => Ok(()),
-            false => self.offer(),
+    #[tokio::test]
+    async fn the_begin_of_a_segment_is_written_while_no_strip_comes() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = LogSettings {
+            segment_bytes: 64 * 1024,
+            ..LogSettings::default()
         };
-        if self.log.segments().len() != segments {
-            self.tick();
-        }
-        result?;
-        offered.map_err(|error| WriteFailure {
-            written: strips.len(),
-            error,
-        })
-    }
-
-    /// Whether a part of a segment's begin is to be written, also while there is no strip.
-    fn has_idle_work(&self) -> bool {
-        !self.is_off && !self.has_given_up && self.log.has_unwritten_begin()
-    }
-
-    /// Writes a part of a segment's begin.
-    async fn work_idly(&mut self) {
-        let log = &mut self.log;
-        let written = self.stats.disk.wait(|| log.go_on_with_begin(0));
-        match written.and_then(|()| self.offer()) {
-            Ok(()) => self.recover(),
-            Err(error) => self.fail(error).await,
-        }
-    }
-
-    /// Lets the other thread sync what is unsynced.
-    fn offer(&mut self) -> Result<(), LogError> {
-        let bytes = self.log.unsynced_bytes();
-        if let Some(unsynced) = self.log.unsynced()? {
-            self.syncer.offer(unsynced, bytes);
-        }
-        Ok(())
-    }
-
-    /// Waits for the disk.
-    fn sync(&mut self) -> Result<(), LogError> {
-        let start = Instant::now();
-        let log = &mut self.log;
-        let result = self.stats.disk.wait(|| log.sync());
-        self.stats.syncs.add(1);
-        let elapsed = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.stats.sync_us.add(elapsed);
-        result
-    }
-
-    fn take_synced(&mut self) -> Result<(), LogError> {
-        match self.syncer.take_done() {
-            Some(synced) => self.log.take_synced(synced),
-            None => Ok(()),
-        }
-    }
-
-    /// Takes the results of the other thread, and looks at the log's age if that is due.
-    async fn look(&mut self) {
-        if let Err(error) = self.take_synced()
-            && !self.is_off
-        {
-            self.fail(error).await;
-        }
-        self.tick_if_due();
-    }
-
-    /// Says that the log could not be written, and waits before the next try.
-    async fn fail(&mut self, error: LogError) {
-        self.stats.failures.add(1);
-        let is_ending = self.state.stage() == Stage::Draining;
-        match self.failing.failed(&error, is_ending, Instant::now()) {
-            Next::Retry => {
-                self.set_stopped(true);
-                sleep(RETRY).await;
-            }
-            Next::GoOn => {
-                tracing::error!(
-                    next = self.log.next(),
-                    "the server goes on without the log; the next start begins a new epoch"
-                );
-                self.set_stopped(false);
-                self.stats.off.set(1);
-                self.is_off = true;
-                self.must_note = true;
-                self.note_going_on();
-            }
-            Next::GiveUp => {
-                tracing::error!("the server ends without the updates that could not be written");
-                self.has_given_up = true;
-            }
-        }
-        self.tick_if_due();
-    }
-
-    fn set_stopped(&self, is_stopped: bool) {
-        self.stats.stopped.set(u64::from(is_stopped));
-        self.handoff.set_stopped(is_stopped);
-    }
-
-    fn recover(&mut self) {
-        if self.failing.recovered() {
-            self.set_stopped(false);
-            tracing::info!("the log can be written again; nothing is missing in it");
-        }
-    }
-
-    /// Notes on the disk that clients have more than the log. It is tried again until it works: a
-    /// start that does not know would give positions out twice.
-    fn note_going_on(&mut self) {
-        if self.must_note {
-            let noted = self.log.disk().note_going_on();
-            self.must_note = noted.is_err();
-            if let Err(error) = noted {
-                tracing::error!(
-                    %error,
-                    "the log does not say that the server goes on without it: start the server \
-                     again with --new-epoch true"
-                );
-            }
-        }
-    }
-
-    fn tick_if_due(&mut self) {
-        if self.ticked.elapsed() >= TICK {
-            self.tick();
-        }
-    }
-
-    /// Writes when updates of feeds are missing. What cannot be written now is tried again.
-    fn write_outages(&mut self) {
-        // The end of a segment is written with strips.
-        if self.is_off || self.log.is_segment_full() {
-            return;
-        }
-        let Some(outages) = &self.outages else {
-            return;
+        let handoff = Arc::new(Handoff::new(1, 1 << 30));
+        let metrics = Arc::new(Metrics::default());
+        let (way, queue) = Way::logged(Arc::clone(&metrics.data));
+        let thread = DataThread {
+            log: open_log(folder.path(), settings),
+            queue,
+            handoff: Arc::clone(&handoff),
+            settings: DataSettings::default(),
+            metrics,
+            state: Arc::default(),
+            clock: Clock::start(),
         };
-        let feeds = feeds::named(outages, &self.feeds, self.log.feeds());
-        let noted = self.log.note_feeds(feeds, self.clock.now().wall_ns);
-        let synced = noted.and_then(|()| match self.is_synced_first {
-            true => self.sync(),
-            false => self.offer(),
-        });
-        match synced {
-            Ok(()) => self.outages = None,
-            Err(error) => {
-                self.stats.failures.add(1);
-                tracing::warn!(%error, "the log does not say yet when feeds were down");
+        let mut reader = Reader::open(Folder::read_only(folder.path())).unwrap();
+        let feed = async {
+            let mut next = 1;
+            let mut segments = 1;
+            // Until a segment begins with all topics.
+            loop {
+                way.push(strip(next)).await;
+                next += UPDATES;
+                while handoff.pushed() < next / UPDATES {
+                    handoff.wake(0).notified().await;
+                }
+                let before = segments;
+                segments = std::fs::read_dir(folder.path()).unwrap().count();
+                if next > TOPICS && segments > before {
+                    break;
+                }
             }
-        }
-    }
-
-    /// Forgets what is too old, and sets what the metrics show.
-    fn tick(&mut self) {
-        self.ticked = Instant::now();
-        self.write_outages();
-        let (removed, error) = self.log.retain(self.clock.now().wall_ns);
-        for removed in &removed {
-            let segment = &removed.segment;
-            let (number, first, last) = (segment.number, segment.first, segment.end - 1);
-            tracing::info!(number, first, last, "a segment of the log was removed");
-        }
-        self.stats.removed.add(removed.len() as u64);
-        if let Some(error) = error {
-            self.stats.failures.add(1);
-            tracing::warn!(%error, "an old segment of the log cannot be removed");
-        }
-        self.note_going_on();
-        let stats = &self.stats;
-        stats.bytes.set(self.log.bytes());
-        stats.segments.set(self.log.segments().len() as u64 + 1);
-        stats.written_bytes.set(self.log.written_bytes());
-        stats.synced.set(self.log.synced());
-        stats.unsynced_bytes.set(self.log.unsynced_bytes());
-        let age = self.syncer.age().as_millis();
-        stats
-            .unsynced_ms
-            .set(u64::try_from(age).unwrap_or(u64::MAX));
-    }
-
-    /// Marks a clean end, unless clients have more than the log.
-    fn end(&mut self) {
-        self.write_outages();
-        self.syncer.end();
-        let result = self.take_synced().and_then(|()| match self.is_off {
-            true => Ok(()),
-            false => self.log.end(self.clock.now().wall_ns),
-        });
-        if let Err(error) = result {
-            tracing::error!(%error, "the log has no clean end");
-        }
-        let (unwritten, undelivered) = (self.stats.unwritten.get(), self.stats.undelivered.get());
-        if unwritten > 0 {
-            tracing::error!(unwritten, "updates were delivered that are not in the log");
-        }
-        if undelivered > 0 {
-            tracing::error!(undelivered, "updates were neither written nor delivered");
-        }
-        self.tick();
+            // Its strip can be read when the begin is complete.
+            let is_read = async {
+                while reader.end() < next {
+                    reader.refresh().unwrap();
+                    sleep(Duration::from_millis(1)).await;
+                }
+            };
+            assert!(timeout(SOON, is_read).await.is_ok(), "{}", reader.end());
+            way.end();
+        };
+        let (result, ()) = tokio::join!(thread.run(), feed);
+        assert_eq!(result, Ok(()));
     }
 }
