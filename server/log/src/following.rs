@@ -116,9 +116,11 @@ impl<D: Disk> Log<D> {
         lineage: &Lineage,
         now_ns: TimeNs,
     ) -> Result<SetBack, OpenError> {
-        // It is read below.
-        self.finish_begin().map_err(|error| {
-            OpenError::io("writing the begin of a segment".to_owned())(std::io::Error::other(error))
+        // They are read below.
+        let finished = self.finish_end().and_then(|()| self.finish_begin());
+        finished.map_err(|error| {
+            let what = "writing the end and the begin of segments".to_owned();
+            OpenError::io(what)(std::io::Error::other(error))
         })?;
         let last = self.next - 1;
         let closed = self.segments.iter().rev().map(|one| (one.number, one.end));

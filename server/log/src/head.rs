@@ -4,8 +4,8 @@
 //! of such a segment gets its place in the file at once, strips are written after it, and between
 //! them its parts are written. A topic that changes meanwhile is kept as it was.
 //!
-//! If the server stops before all parts are written, the next start writes them: the segment before
-//! is closed and on the disk, and says the same about the topics.
+//! If the server stops before all parts are written, the next start writes them: the strips of the
+//! segment before are on the disk, and say the same about the topics.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -23,8 +23,8 @@ const AT_ONCE_PARTS: usize = 4;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Writing {
     AtOnce,
-    /// In parts between strips, if there are many. The segment before it has to be closed, and to
-    /// say the same about the topics at its end.
+    /// In parts between strips, if there are many. All strips of the segment before it have to be
+    /// on the disk, and to say the same about the topics at its end.
     InParts,
 }
 

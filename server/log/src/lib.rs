@@ -24,9 +24,11 @@
 //! | `segment` | segments that are not written to any more |
 //! | `active` | the segment that is written to |
 //! | `head` | its begin, if that is long |
+//! | `ending` | its end, once it is full |
 //! | `opening` | who opens a log |
 //! | `outcome` | how much a log keeps, and what it answers |
 //! | `cut` | what is cut off the last segment |
+//! | `completing` | what a server that stopped had still to write: a begin, and ends |
 //! | `recovery` | the end of the log when a server starts |
 //! | `log` | takes strips, syncs, forgets |
 //! | `syncing` | what another thread syncs |
@@ -49,7 +51,9 @@ mod segment;
 mod walk;
 
 mod active;
+mod completing;
 mod cut;
+mod ending;
 mod following;
 mod head;
 mod log;

@@ -11,6 +11,7 @@ use tickcast_protocol::{
 use crate::{
     active::{Active, sync, write, write_whole},
     disk::Disk,
+    ending::Ending,
     error::{LogError, OpenError},
     format::{
         FeedOutages, Kind, Name, Outage, RecordHeader, Session, Times, Topics, append_record,
@@ -42,6 +43,8 @@ pub struct Log<D: Disk> {
     /// `None` until the next segment is made.
     pub(crate) active: Option<Active<D::File>>,
     pub(crate) next_number: u64,
+    /// The end of the segment before, until another thread takes it.
+    pub(crate) ending: Option<Ending<D::File>>,
     /// What is not written yet of the open segment's begin.
     pub(crate) head: Option<Head>,
     pub(crate) topics: Topics,
@@ -130,6 +133,7 @@ impl<D: Disk> Log<D> {
             segments: segments.into(),
             active,
             next_number,
+            ending: None,
             head: None,
             topics,
             next,
@@ -414,6 +418,8 @@ impl<D: Disk> Log<D> {
                 let error = LogError::io(format!("removing {name}"))(error);
                 return (removed, Some(error));
             }
+            let number = oldest.number;
+            self.ending.take_if(|ending| ending.number == number);
             removed.extend(self.segments.pop_front().map(|segment| Removed { segment }));
         }
         (removed, None)
@@ -451,7 +457,8 @@ impl<D: Disk> Log<D> {
             write_whole(active, &self.buffer)?;
             self.written_bytes += self.buffer.len() as u64;
         }
-        self.sync()
+        self.sync()?;
+        self.finish_end()
     }
 }
 

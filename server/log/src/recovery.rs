@@ -7,18 +7,19 @@ use tickcast_protocol::message::{Epoch, Position, TimeNs};
 
 use crate::{
     active::Active,
+    completing::{complete_begin, complete_end, first_of, walk_closed, walk_last},
     cut::{Cut, cut},
     disk::{Disk, DiskFile, copy, read_exact_at, write_all_at, write_zeros},
     error::OpenError,
     flaw::Flaw,
     format::{
-        FeedOutages, HeaderError, HeaderFlaw, Kind, Name, RecordHeader, SESSION_MAX_BYTES,
-        SegmentHeader, Session, TRAILER_BYTES, Topics, Trailer, append_topics,
+        FeedOutages, HeaderError, HeaderFlaw, Name, SESSION_MAX_BYTES, Session, TRAILER_BYTES,
+        Topics, Trailer,
     },
     opening::Opening,
-    records::{Found, Records},
+    records::Records,
     segment::{Opened, Segment, list, read_header, read_trailer},
-    walk::{Event, FIRST_RECORD, OnDamage, Stop, Walked, walk},
+    walk::{OnDamage, Stop, Walked},
 };
 
 /// Positions that are missing between two segments.
@@ -111,6 +112,12 @@ pub(crate) fn recover<D: Disk>(
         return Ok(found);
     };
     let mut end = end_of(disk, number)?;
+    let first = first_of(disk, number)?;
+    if let (Some(first), End::Closed(..) | End::Open(_)) = (first, &end) {
+        found.check_order(number, first)?;
+    }
+    let is_needed = matches!(end, End::Unusable(_));
+    found.complete_ends(disk, first, is_needed, opening.now_ns)?;
     if let (End::Unusable(_), Some(before)) = (&end, found.segments.last())
         && complete_begin(disk, number, before.number)?
     {
@@ -193,6 +200,33 @@ pub(crate) fn recover<D: Disk>(
 }
 
 impl<F> Recovered<F> {
+    /// Writes the ends of segments that the server has not written before it stopped. `last` is the
+    /// first position of the last segment, if that can be read. `is_needed` is whether its begin
+    /// has to be completed from the segment before it. Else the disk may be full.
+    fn complete_ends<D: Disk>(
+        &mut self,
+        disk: &D,
+        last: Option<Position>,
+        is_needed: bool,
+        now_ns: TimeNs,
+    ) -> Result<(), OpenError> {
+        for (number, _) in &self.rebuilt {
+            let at = self.segments.iter().position(|it| it.number == *number);
+            let Some(at) = at else {
+                continue;
+            };
+            let next = self.segments.get(at + 1).map(|next| next.first);
+            let next = next.or(last);
+            match complete_end(disk, *number, next, now_ns) {
+                Ok(true) => self.segments[at] = Opened::open(disk, *number)?.segment,
+                Err(error) if is_needed && at + 1 == self.segments.len() => return Err(error),
+                // Its index is in memory, which is told.
+                Ok(false) | Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
     fn add(&mut self, segment: Segment) -> Result<(), OpenError> {
         self.check_follows(segment.number, segment.first)?;
         self.segments.push(segment);
@@ -200,18 +234,22 @@ impl<F> Recovered<F> {
     }
 
     /// Checks that a segment begins where the one before it ends, or later.
-    fn check_follows(&mut self, number: u64, first: Position) -> Result<(), OpenError> {
-        let Some(before) = self.segments.last() else {
-            return Ok(());
-        };
-        let end = before.end;
-        if first < end {
-            return Err(OpenError::Damaged {
+    fn check_order(&self, number: u64, first: Position) -> Result<(), OpenError> {
+        match self.segments.last().map(|before| before.end) {
+            Some(end) if first < end => Err(OpenError::Damaged {
                 name: Name::of_segment(number),
                 reason: format!("it begins at position {first}, and the one before ends at {end}"),
-            });
+            }),
+            _ => Ok(()),
         }
-        if first > end {
+    }
+
+    /// The same, and notes the positions that are missing between the two.
+    fn check_follows(&mut self, number: u64, first: Position) -> Result<(), OpenError> {
+        self.check_order(number, first)?;
+        if let Some(end) = self.segments.last().map(|before| before.end)
+            && first > end
+        {
             self.holes.push(Hole {
                 first: end,
                 end: first,
@@ -317,98 +355,6 @@ fn unusable<F: DiskFile>(
         flaw: Some(Flaw::Header(HeaderFlaw::Crc)),
         header: None,
     })))
-}
-
-/// Writes the topics at the begin of the last segment, if the server has stopped before they were
-/// [written](crate::head): those at the end of the segment before. Returns whether they are written.
-fn complete_begin<D: Disk>(disk: &D, number: u64, before: u64) -> Result<bool, OpenError> {
-    let name = Name::of_segment(number);
-    let failed = || OpenError::io(format!("reading {name}"));
-    let file = disk
-        .write(&name)
-        .map_err(OpenError::io(format!("opening {name}")))?;
-    let Ok(header) = read_header::<D>(&name, &file)? else {
-        return Ok(false);
-    };
-    let len = file.size().map_err(failed())?;
-    let mut records = Records::new(&file, FIRST_RECORD, len);
-    let mut begun = Walked::new(header.first);
-    let mut topics_at = None;
-    let stop = walk(&mut records, &mut begun, OnDamage::Stop, |at, _, event| {
-        if matches!(event, Event::Topics) {
-            topics_at.get_or_insert(at);
-        }
-    });
-    let offset = topics_at.unwrap_or(stop.map_err(failed())?.offset);
-    let Some(epoch) = begun.epoch else {
-        return Ok(false);
-    };
-    let walked = walk_closed(disk, before, OnDamage::Stop)?;
-    let is_before =
-        walked.is_closed() && walked.next == header.first && walked.epoch == Some(epoch);
-    if begun.is_usable() || !is_before {
-        return Ok(false);
-    }
-    let mut topics = Vec::new();
-    let part = RecordHeader::new(Kind::Topics, epoch, header.first, header.created_ns);
-    if append_topics(&walked.topics, part, &mut topics).is_none() {
-        return Ok(false);
-    }
-    // A segment that was damaged has something else there.
-    let after = offset + topics.len() as u64;
-    let mut records = Records::new(&file, after, len);
-    let fits = match records.next().map_err(failed())? {
-        Found::Record(record, _) | Found::Flaw(_, Some(record)) => record.first == header.first,
-        Found::Nothing => records.last_written(after).map_err(failed())?.is_none(),
-        Found::Flaw(_, None) => false,
-    };
-    if fits {
-        write_all_at(&file, &topics, offset)
-            .map_err(OpenError::io(format!("writing the begin of {name}")))?;
-    }
-    Ok(fits)
-}
-
-/// Walks through the last segment. Also returns where its index begins.
-fn walk_last(
-    file: &impl DiskFile,
-    header: SegmentHeader,
-    records_end: u64,
-    name: &str,
-) -> Result<(Walked, Stop, Option<u64>), OpenError> {
-    let mut walked = Walked::new(header.first);
-    let mut index_at = None;
-    let mut records = Records::new(file, FIRST_RECORD, records_end);
-    let stop = walk(
-        &mut records,
-        &mut walked,
-        OnDamage::Stop,
-        |offset, _, event| {
-            if matches!(event, Event::Index(_)) {
-                index_at = Some(offset);
-            }
-        },
-    );
-    let stop = stop.map_err(OpenError::io(format!("reading {name}")))?;
-    Ok((walked, stop, index_at))
-}
-
-fn walk_closed<D: Disk>(disk: &D, number: u64, on_damage: OnDamage) -> Result<Walked, OpenError> {
-    let name = Name::of_segment(number);
-    let failed = || OpenError::io(format!("reading {name}"));
-    let file = disk.read(&name).map_err(failed())?;
-    let len = file.size().map_err(failed())?;
-    let header = read_header::<D>(&name, &file)?;
-    let header = header.map_err(|error| OpenError::header(&name, error))?;
-    let trailer = read_trailer(number, &name, &file)?;
-    let mut records = Records::new(
-        &file,
-        FIRST_RECORD,
-        len - trailer.map_or(0, |_| TRAILER_BYTES as u64),
-    );
-    let mut walked = Walked::new(header.first);
-    walk(&mut records, &mut walked, on_damage, |_, _, _| {}).map_err(failed())?;
-    Ok(walked)
 }
 
 /// Whether there is nothing after the index but the segment's trailer, or a part of it.

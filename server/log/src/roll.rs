@@ -6,11 +6,12 @@ use tickcast_protocol::message::TimeNs;
 
 use crate::{
     active::{Active, sync, write},
-    disk::{Disk, DiskFile, write_all_at},
+    disk::{Disk, write_all_at},
+    ending::{Ended, Ending},
     error::LogError,
     format::{
-        IndexBuilder, Kind, Name, RecordHeader, SEGMENT_HEADER_BYTES, SegmentHeader, Trailer,
-        append_feeds, append_record, append_topics,
+        IndexBuilder, Kind, Name, RecordHeader, SEGMENT_HEADER_BYTES, SegmentHeader, append_feeds,
+        append_record, append_topics,
     },
     head::{Head, Writing},
     log::Log,
@@ -156,30 +157,15 @@ impl<D: Disk> Log<D> {
         appended.map(|_| ()).ok_or(LogError::TooLong(self.next))
     }
 
-    /// Closes the last segment: appends its index, and waits for the disk.
+    /// Closes the last segment: waits for the disk, and leaves its index and trailer to be written.
     pub(crate) fn close(&mut self, now_ns: TimeNs) -> Result<(), LogError> {
         self.finish_begin()?;
+        self.finish_end()?;
         let Some(active) = &mut self.active else {
             return Ok(());
         };
-        let index_offset = active.tail;
-        self.buffer.clear();
-        let mut end = RecordHeader::new(Kind::Index, self.epoch, self.next, now_ns);
-        end.count = u32::try_from(active.index.topic_count()).unwrap_or(u32::MAX);
-        append_record(end, &mut self.buffer, |out| active.index.append(out))
-            .ok_or(LogError::TooLong(self.next))?;
-        let trailer = Trailer {
-            number: active.number,
-            index_offset,
-        };
-        self.buffer.extend_from_slice(&trailer.encode());
-        let (name, bytes) = (&active.name, index_offset + self.buffer.len() as u64);
-        // The tail stays until all is done, so that it can be tried again.
-        active.dirty_to = active.dirty_to.max(bytes);
-        write_all_at(&*active.file, &self.buffer, index_offset)
-            .map_err(LogError::io(format!("writing to {name}")))?;
-        let cut = active.file.set_len(bytes);
-        cut.map_err(LogError::io(format!("cutting {name} to {bytes} bytes")))?;
+        // What was not written to its end would look like a damaged strip.
+        write(active, &[])?;
         let result = sync(active, &self.disk);
         self.end_unless_synced(result)?;
         let Some(active) = self.active.take() else {
@@ -187,13 +173,51 @@ impl<D: Disk> Log<D> {
         };
         self.segments.push_back(Segment {
             number: active.number,
-            bytes,
+            bytes: active.tail,
             first: active.first,
             end: self.next,
             updates: active.index.updates(),
             times: active.index.times(),
         });
+        self.ending = Some(Ending {
+            file: active.file,
+            name: active.name,
+            number: active.number,
+            tail: active.tail,
+            header: RecordHeader::new(Kind::Index, self.epoch, self.next, now_ns),
+            index: active.index,
+        });
         Ok(())
+    }
+
+    /// Writes the end of the segment before, if it was not given to another thread.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses something. It is not tried again: the next start writes it.
+    pub(crate) fn finish_end(&mut self) -> Result<(), LogError> {
+        let Some(ending) = self.ending.take() else {
+            return Ok(());
+        };
+        let number = ending.number;
+        let bytes = ending.write()?;
+        self.set_bytes(number, bytes);
+        Ok(())
+    }
+
+    /// Takes what has become of the end of a segment.
+    pub(crate) fn take_ended(&mut self, ended: Ended) {
+        if let Ok(bytes) = ended.result {
+            self.set_bytes(ended.number, bytes);
+        }
+    }
+
+    fn set_bytes(&mut self, number: u64, bytes: u64) {
+        let mut segments = self.segments.iter_mut().rev();
+        // Retention may have removed it.
+        if let Some(segment) = segments.find(|segment| segment.number == number) {
+            segment.bytes = bytes;
+        }
     }
 
     pub(crate) fn end_unless_synced(&mut self, result: Result<(), String>) -> Result<(), LogError> {

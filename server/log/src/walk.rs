@@ -120,6 +120,11 @@ impl Walked {
         self.stage == Stage::Ended
     }
 
+    /// Whether only strips are there so far, so that an index may follow.
+    pub(crate) fn is_before_index(&self) -> bool {
+        self.stage == Stage::Strips
+    }
+
     /// Whether the segment is closed.
     pub(crate) fn is_closed(&self) -> bool {
         self.stage == Stage::Closed

@@ -4,7 +4,7 @@
 //!  sequencer ──> queue ──> log's thread: write, then hand on ──> handoff ──> shards
 //!                                │ what is unsynced
 //!                                v
-//!                          sync thread: waits for the disk
+//!                          sync thread: waits for the disk, writes indexes
 //! ```
 //!
 //! The files in reading order:

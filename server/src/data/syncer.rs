@@ -1,4 +1,5 @@
-//! The thread that waits for the disk, so that a slow one does not hold writes up.
+//! The sync thread: it waits for the disk, and writes the ends of segments, so that neither holds
+//! writes up.
 
 use std::{
     io,
@@ -95,13 +96,17 @@ impl<F: DiskFile + Send + Sync + 'static> Syncer<F> {
         Ok(Self { shared, thread })
     }
 
-    /// Takes what is unsynced: `bytes` that may not be on the disk. It replaces what was taken
-    /// before, and is synced when that was due.
+    /// Takes what is unsynced: `bytes` that may not be on the disk. It takes the place of what was
+    /// taken before, and is synced when that was due.
     pub(super) fn offer(&self, unsynced: Unsynced<F>, bytes: u64) {
         let mut state = self.shared.state();
-        let since = state.pending.as_ref().map(|pending| pending.since);
+        let earlier = state.pending.take();
+        let since = earlier.as_ref().map(|pending| pending.since);
         state.pending = Some(Pending {
-            unsynced,
+            unsynced: match earlier {
+                Some(earlier) => unsynced.in_place_of(earlier.unsynced),
+                None => unsynced,
+            },
             since: since.unwrap_or_else(Instant::now),
             bytes,
         });
@@ -173,10 +178,11 @@ fn run<F: DiskFile>(shared: &Shared<F>) {
         shared.stats.sync_us.add(elapsed);
         let mut state = shared.state();
         state.running = None;
-        // A failure stays until it is taken.
-        if state.done.as_ref().is_none_or(Synced::is_done) {
-            state.done = Some(synced);
-        }
+        state.done = Some(match state.done.take() {
+            // A failure stays until it is taken.
+            Some(earlier) => synced.after(earlier),
+            None => synced,
+        });
         drop(state);
         shared.ended.notify_all();
         shared.told.notify_one();
@@ -256,6 +262,30 @@ mod tests {
         let looks = syncer.shared.state().looks;
         assert!(syncs > 0 && syncs < writes / 10, "{syncs} syncs");
         assert!(looks <= 4 * syncs + 4, "{looks} looks for {syncs} syncs");
+    }
+
+    #[test]
+    fn the_end_of_a_segment_is_written_although_more_is_offered_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = LogSettings {
+            segment_bytes: 4096,
+            ..LogSettings::default()
+        };
+        let mut log = open_log(folder.path(), settings);
+        let mut syncer = Syncer::start(Arc::default()).unwrap();
+        while log.segments().len() == 0 {
+            log.write(&[strip(log.next(), 10)], 0).unwrap();
+        }
+        for _ in 0..2 {
+            log.write(&[strip(log.next(), 1)], 0).unwrap();
+            let unsynced = log.unsynced().unwrap();
+            syncer.offer(unsynced.expect("it is not synced"), 1);
+        }
+        syncer.end();
+        let strips = log.bytes();
+        log.take_synced(syncer.take_done().unwrap()).unwrap();
+        assert!(log.bytes() > strips, "the index is not counted");
+        assert_eq!(log.unsynced_bytes(), 0);
     }
 
     #[test]

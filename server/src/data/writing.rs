@@ -120,12 +120,14 @@ impl Writing {
         let now_ns = self.clock.now().wall_ns;
         let log = &mut self.log;
         let result = self.stats.disk.wait(|| log.write(strips, now_ns));
-        // Before anything is handed on, because that may wait.
-        let offered = match self.is_synced_first {
+        let has_begun = self.log.segments().len() != segments;
+        // Before anything is handed on, because that may wait. The end of a segment is always
+        // written by the other thread.
+        let offered = match self.is_synced_first && !has_begun {
             true => Ok(()),
             false => self.offer(),
         };
-        if self.log.segments().len() != segments {
+        if has_begun {
             self.tick();
         }
         result?;
@@ -171,10 +173,14 @@ impl Writing {
     }
 
     fn take_synced(&mut self) -> Result<(), LogError> {
-        match self.syncer.take_done() {
-            Some(synced) => self.log.take_synced(synced),
-            None => Ok(()),
+        let Some(synced) = self.syncer.take_done() else {
+            return Ok(());
+        };
+        for error in synced.without_index() {
+            self.stats.failures.add(1);
+            tracing::warn!(%error, "a segment of the log has no index until the next start");
         }
+        self.log.take_synced(synced)
     }
 
     /// Takes the results of the other thread, and looks at the log's age if that is due.

@@ -22,6 +22,8 @@ pub(super) struct Surveyed {
     pub(super) is_closed: bool,
     /// Whether it is the last one.
     pub(super) is_last: bool,
+    /// Whether it is the one before the last one.
+    pub(super) is_last_but_one: bool,
     /// Its header, and what was found after it.
     pub(super) content: Result<Content, HeaderError>,
 }
@@ -52,6 +54,7 @@ pub(super) fn survey<D: Disk>(
 ) -> Result<(), OpenError> {
     let numbers = list(disk)?;
     let last = numbers.last().copied();
+    let last_but_one = numbers.iter().rev().nth(1).copied();
     for number in numbers {
         let name = Name::of_segment(number);
         let failed = || OpenError::io(format!("reading {name}"));
@@ -82,6 +85,7 @@ pub(super) fn survey<D: Disk>(
             bytes,
             is_closed: trailer.is_some(),
             is_last: Some(number) == last,
+            is_last_but_one: Some(number) == last_but_one,
             content,
             name,
         });

@@ -15,13 +15,12 @@ use crate::support::{SETTINGS, Source, held, open, opening, updates};
 enum Step {
     /// Some strips are written together; each has a number of updates and a length of their texts.
     Write(Vec<(usize, usize)>),
-    Sync,
+    /// Another thread may do it. Then it also writes the end of a segment.
+    Sync { is_elsewhere: bool },
     /// The server is killed, and starts again. The first attempt meets faults.
     Kill(Vec<u8>),
     /// The server ends in order, and starts again in the same or in another boot.
-    End {
-        is_other_boot: bool,
-    },
+    End { is_other_boot: bool },
     /// The machine loses power. Bits say which sectors survive. The first attempt to start again
     /// meets faults.
     PowerCut(u64, Vec<u8>),
@@ -37,7 +36,7 @@ fn step() -> impl Strategy<Value = Step> {
     let strips = prop::collection::vec((0..6usize, 0..120usize), 1..8);
     prop_oneof![
         10 => strips.prop_map(Step::Write),
-        3 => Just(Step::Sync),
+        4 => any::<bool>().prop_map(|is_elsewhere| Step::Sync { is_elsewhere }),
         2 => faults().prop_map(Step::Kill),
         1 => any::<bool>().prop_map(|is_other_boot| Step::End { is_other_boot }),
         2 => (any::<u64>(), faults()).prop_map(|(bits, faults)| Step::PowerCut(bits, faults)),
@@ -130,8 +129,15 @@ impl History {
         );
     }
 
-    fn sync(&mut self) {
-        match self.log.sync() {
+    fn sync(&mut self, is_elsewhere: bool) {
+        let result = match is_elsewhere {
+            false => self.log.sync(),
+            true => self.log.unsynced().and_then(|unsynced| match unsynced {
+                Some(unsynced) => self.log.take_synced(unsynced.sync()),
+                None => Ok(()),
+            }),
+        };
+        match result {
             Ok(()) => self.synced = self.log.next() - 1,
             Err(_) => {
                 // From then on nothing is written.
@@ -197,7 +203,7 @@ impl History {
     fn step(&mut self, step: &Step) {
         match step {
             Step::Write(strips) => self.write(strips),
-            Step::Sync => self.sync(),
+            Step::Sync { is_elsewhere } => self.sync(*is_elsewhere),
             Step::Faults(faults) => *self.faults.borrow_mut() = faults.clone(),
             Step::Kill(faults) => self.start(false, false, faults),
             Step::End { is_other_boot } => {

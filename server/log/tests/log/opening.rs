@@ -22,7 +22,8 @@ fn crashed() -> (MemoryDisk, Vec<(u64, Vec<u8>)>) {
         log.write(std::slice::from_ref(&strip), 9).unwrap();
         strips.push(strip);
     }
-    log.sync().unwrap();
+    let unsynced = log.unsynced().unwrap().expect("strips were written");
+    log.take_synced(unsynced.sync()).unwrap();
     assert!(log.segments().len() >= 2);
     (disk, updates(&strips))
 }
