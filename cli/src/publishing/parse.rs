@@ -156,7 +156,7 @@ mod tests {
             ("warm", ValueType::Number, "no number"),
             ("1", ValueType::Bool, "neither true nor false"),
             ("[1]", ValueType::Json, "a list"),
-            ("{\"a\":1}", ValueType::Json, "unknown variant"),
+            ("{\"a\":1}", ValueType::Json, "a is not a kind of value"),
             ("{", ValueType::Json, "no value"),
         ] {
             let error = parse_value(text, value_type).unwrap_err();
@@ -202,7 +202,7 @@ mod tests {
             ("a", "the value is missing"),
             ("a/# 7", "topic \"a/#\""),
             (r#"{"topic":"a","time":5}"#, "neither a value nor a status"),
-            (r#"{"topic":"a"}"#, "no line of a recording"),
+            (r#"{"topic":"a"}"#, "time is missing"),
         ] {
             let error = parse_line(line.as_bytes(), None, ValueType::Auto).unwrap_err();
             assert!(error.contains(told), "{line}: {error}");
