@@ -187,7 +187,7 @@ mod tests {
             ("topic=a", "interval is missing"),
             ("topic=a/%23&interval=1m", "topic \"a/#\""),
             ("topic=a&interval=2m", "1s, 5s, 15s"),
-            ("topic=a&interval=1m&limit=0", "above 0"),
+            ("topic=a&interval=1m&limit=0", "from 1 to"),
             ("topic=a&interval=1m&from_ns=now", "from_ns \"now\""),
             ("topic=a&interval=1m&to=5", "use topic, interval"),
         ] {

@@ -101,8 +101,9 @@ pub(crate) fn message(command: &Command, error: &clap::Error) -> String {
     let written = |key: &str| format!("--{}", key.replace('_', "-"));
     let text = match error.kind() {
         ErrorKind::UnknownArgument if argument.starts_with('-') => {
-            let question = question(command, argument.trim_start_matches('-'), written);
-            format!("there is no such flag{question}")
+            let name = argument.strip_prefix("--");
+            let question = name.map(|name| question(command, name, written));
+            format!("there is no such flag{}", question.unwrap_or_default())
         }
         ErrorKind::UnknownArgument => {
             "settings are flags, such as --config FILE: see --help".into()

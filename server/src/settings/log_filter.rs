@@ -23,7 +23,7 @@ const MODULES: &[&str] = &[
     "tickcast_server::data::following",
     "tickcast_server::data::opening",
     "tickcast_server::data::reading",
-    "tickcast_server::data::thread",
+    "tickcast_server::data::writing",
     "tickcast_server::entrances",
     "tickcast_server::feed::handover",
     "tickcast_server::feed::mqtt::announcements",

@@ -162,7 +162,7 @@ fn flags_of_other_programs_are_answered_with_ours() {
     );
     check(
         &["tickcast.toml"],
-        "; settings are flags, such as --config FILE: see --help",
+        ": settings are flags, such as --config FILE: see --help",
     );
 }
 
