@@ -15,6 +15,37 @@ use crate::{
     walk::{Event, FIRST_RECORD, OnDamage, Stop, Walked, walk},
 };
 
+/// A segment that may lack its begin or its end, open for writing.
+struct Incomplete<F> {
+    name: String,
+    file: F,
+    header: SegmentHeader,
+    /// The bytes of the file.
+    len: u64,
+}
+
+impl<F: DiskFile> Incomplete<F> {
+    /// Opens a segment, if its header can be read.
+    fn open<D: Disk<File = F>>(disk: &D, number: u64) -> Result<Option<Self>, OpenError> {
+        let name = Name::of_segment(number);
+        let file = disk
+            .write(&name)
+            .map_err(OpenError::io(format!("opening {name}")))?;
+        let Ok(header) = read_header::<D>(&name, &file)? else {
+            return Ok(None);
+        };
+        let len = file
+            .size()
+            .map_err(OpenError::io(format!("reading {name}")))?;
+        Ok(Some(Self {
+            name,
+            file,
+            header,
+            len,
+        }))
+    }
+}
+
 /// Writes the [end](crate::ending) of a segment that has none. `next` is the first position of the
 /// segment after it, if that can be read. Returns whether it is written: a segment that is damaged
 /// stays as it is.
@@ -24,19 +55,19 @@ pub(crate) fn complete_end<D: Disk>(
     next: Option<Position>,
     now_ns: TimeNs,
 ) -> Result<bool, OpenError> {
-    let name = Name::of_segment(number);
-    let failed = || OpenError::io(format!("reading {name}"));
-    let file = disk
-        .write(&name)
-        .map_err(OpenError::io(format!("opening {name}")))?;
-    let Ok(header) = read_header::<D>(&name, &file)? else {
+    let Some(incomplete) = Incomplete::open(disk, number)? else {
         return Ok(false);
     };
+    let Incomplete {
+        name,
+        file,
+        header,
+        len,
+    } = incomplete;
     // Its trailer is written last.
     if read_trailer(number, &name, &file)?.is_some() {
         return Ok(false);
     }
-    let len = file.size().map_err(failed())?;
     let (walked, stop, index_at) = walk_last(&file, header, len, &name)?;
     // Its strips were synced before the next segment was made. What stands after them is a part of
     // the index, or nothing.
@@ -79,15 +110,16 @@ pub(crate) fn complete_begin<D: Disk>(
     number: u64,
     before: u64,
 ) -> Result<bool, OpenError> {
-    let name = Name::of_segment(number);
-    let failed = || OpenError::io(format!("reading {name}"));
-    let file = disk
-        .write(&name)
-        .map_err(OpenError::io(format!("opening {name}")))?;
-    let Ok(header) = read_header::<D>(&name, &file)? else {
+    let Some(incomplete) = Incomplete::open(disk, number)? else {
         return Ok(false);
     };
-    let len = file.size().map_err(failed())?;
+    let Incomplete {
+        name,
+        file,
+        header,
+        len,
+    } = incomplete;
+    let failed = || OpenError::io(format!("reading {name}"));
     let mut records = Records::new(&file, FIRST_RECORD, len);
     let mut begun = Walked::new(header.first);
     let mut topics_at = None;
