@@ -28,21 +28,11 @@ impl KnownTopic {
 }
 
 /// All topics so far. Their ids count up from 0.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct KnownTopics {
     topics: Pages<(Topic, KnownTopic)>,
     by_name: IndexTable,
     hasher: DefaultHashBuilder,
-}
-
-impl Default for KnownTopics {
-    fn default() -> Self {
-        Self {
-            topics: Pages::default(),
-            by_name: IndexTable::new(0),
-            hasher: DefaultHashBuilder::default(),
-        }
-    }
 }
 
 impl KnownTopics {
@@ -87,9 +77,8 @@ impl KnownTopics {
         debug_assert!(self.find(&name).is_none(), "{name} is known");
         let id = TopicId::try_from(self.len()).expect("topics_max fits a TopicId");
         let known = KnownTopic { id, seq: 0, unit };
+        self.by_name.insert(self.hasher.hash_one(&name), id);
         self.topics.push((name, known));
-        self.by_name
-            .insert(id, |id| self.hasher.hash_one(&self.topics[id as usize].0));
         id
     }
 }

@@ -14,10 +14,10 @@ use crate::{
 /// memory.
 pub(super) const LOOKUP_STEPS: usize = 4;
 
-/// Steps of adding a node. While a table grows, others of its entries move as well.
+/// Steps of adding a node. A table that grows moves some of its entries as well.
 pub(super) const ADD_NODE_STEPS: usize = 16;
 
-/// The same of a text: the texts of the entries that move are read.
+/// The same of a text, which is hashed once more.
 pub(super) const ADD_TEXT_STEPS: usize = 24;
 
 /// Index of a [`TopicNode`].
@@ -104,10 +104,9 @@ impl Default for TopicTree {
         Self {
             names: Pages::default(),
             nodes,
-            // The root is no child.
-            by_level: IndexTable::new(ROOT + 1),
+            by_level: IndexTable::default(),
             levels: Pages::default(),
-            by_text: IndexTable::new(0),
+            by_text: IndexTable::default(),
             by_depth: Vec::new(),
             hasher: DefaultHashBuilder::default(),
         }
@@ -213,12 +212,9 @@ impl TopicTree {
             first_node: NONE,
             nodes: 0,
         });
-        let (levels, names) = (&self.levels, &self.names);
-        self.by_text.insert(level, |level| {
-            let level = &levels[level as usize];
-            let depth = usize::from(level.depth);
-            self.hasher.hash_one((depth, level.text(names)))
-        });
+        let text = &self.names[name as usize].as_str()[start..end];
+        let hash = self.hasher.hash_one((depth, text));
+        self.by_text.insert(hash, level);
         level
     }
 
@@ -237,10 +233,8 @@ impl TopicTree {
         same.first_node = child;
         same.nodes += 1;
         self.nodes[parent as usize].first_child = child;
-        self.by_level.insert(child, |node| {
-            let node = &self.nodes[node as usize];
-            self.hasher.hash_one((node.parent, node.level))
-        });
+        let hash = self.hasher.hash_one((parent, level));
+        self.by_level.insert(hash, child);
         child
     }
 }
