@@ -113,6 +113,10 @@ impl<S: Socket> Shard<S> {
                     batch.push(json.bytes);
                     taken += json_steps(json.new_bytes);
                 }
+                if channel.is_full(self.batch_max_bytes) {
+                    // It is closed at the end of the turn.
+                    taken = taken.max(left);
+                }
             }
             index += 1;
         }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use bytes::Bytes;
 use tickcast_protocol::{
     codec::{BatchHead, Encoding},
-    message::{Gap, Position, ServerMessage, TopicId, TopicInfo},
+    message::{Gap, Position, ServerMessage, TopicId},
 };
 
 use super::{
@@ -317,12 +317,15 @@ impl Behind {
         if updates == 0 && self.scanned < channel.flushed() {
             return Step::Searching;
         }
+        for id in introduced {
+            batch.introduce(&topics[id].info);
+        }
         let head = BatchHead {
             channel: channel.key.id(),
             from: self.cursor,
             to: self.scanned,
             snapshot: false,
-            topics: &infos(introduced, topics),
+            topics: &[],
         };
         self.cursor = self.scanned;
         self.count = self.count.map(|count| count + updates);
@@ -431,8 +434,4 @@ impl Behind {
             }
         }
     }
-}
-
-fn infos(ids: impl IntoIterator<Item = TopicId>, topics: &Topics) -> Vec<TopicInfo> {
-    ids.into_iter().map(|id| topics[id].info.clone()).collect()
 }

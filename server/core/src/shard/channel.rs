@@ -13,7 +13,7 @@ use tickcast_protocol::{
 use super::{
     earliest::Earliest,
     keys::{ChannelKey, SubscriptionKey},
-    latest_batch::LatestBatch,
+    latest_batch::{Built, LatestBatch},
     pace::Pace,
     steps::Steps,
     topic_index::Search,
@@ -50,8 +50,16 @@ enum TopicSet {
 enum Open {
     /// None: the channel has no subscriber yet, or none any more, and only counts.
     Silent,
-    Every(BatchWriter),
+    Every(EveryBatch),
     Latest(LatestBatch),
+}
+
+/// The open batch of a channel with all updates.
+#[derive(Debug)]
+struct EveryBatch {
+    writer: BatchWriter,
+    /// Topics whose first update it has.
+    introduced: Vec<TopicId>,
 }
 
 /// The result of closing a batch.
@@ -65,15 +73,18 @@ pub enum Close {
     Closed(Closed),
 }
 
-/// A closed batch.
+/// A closed batch, or a part of it.
 #[derive(Debug)]
 pub struct Closed {
     /// Its bytes.
     pub frame: Bytes,
     /// Updates in it.
     pub updates: u64,
-    /// Updates that newer ones replaced before the batch was closed.
+    /// Updates that newer ones replaced before the batch was closed. The last part counts them.
     pub conflated: u64,
+    /// Whether it is a whole batch or the last part of one. Else the caller goes on to close the
+    /// batch before anything changes.
+    pub is_last: bool,
 }
 
 /// A channel; see the module.
@@ -107,13 +118,15 @@ pub struct Channel {
     pub search: Option<Box<Search>>,
     topics: TopicSet,
     topic_count: usize,
-    introduced: Vec<TopicId>,
     open: Open,
+    /// The end of the last batch, or of the last part of the open one.
     flushed: Position,
     /// Updates of its topics in this epoch.
     count: u64,
-    /// `count` at `flushed`.
+    /// `count` at the end of the last batch.
     flushed_count: u64,
+    /// Updates in the parts of the open batch that are closed.
+    closed_updates: u64,
     /// The number of updates up to a position, as it was last found.
     count_cache: (Position, u64),
 }
@@ -144,11 +157,11 @@ impl Channel {
             statuses: Vec::new(),
             search: Some(Box::new(search)),
             topic_count: 0,
-            introduced: Vec::new(),
             open: Open::Silent,
             flushed: 0,
             count: 0,
             flushed_count: 0,
+            closed_updates: 0,
             count_cache: (0, 0),
         }
     }
@@ -163,11 +176,15 @@ impl Channel {
     /// Begins the first batch after `head`, the newest position that the shard has applied.
     pub fn start(&mut self, head: Position) {
         self.open = match self.spec.pace {
-            Pace::Every => Open::Every(BatchWriter::new(self.spec.wire)),
-            Pace::Latest { .. } => Open::Latest(LatestBatch::default()),
+            Pace::Every => Open::Every(EveryBatch {
+                writer: BatchWriter::new(self.spec.wire),
+                introduced: Vec::new(),
+            }),
+            Pace::Latest { .. } => Open::Latest(LatestBatch::new(self.spec.wire)),
         };
         self.flushed = head;
         self.flushed_count = self.count;
+        self.closed_updates = 0;
         self.status_known = self.status_number;
         self.statuses.clear();
     }
@@ -195,8 +212,10 @@ impl Channel {
 
     /// Lets the open batch introduce one of its topics, whose first update it has.
     pub fn introduce(&mut self, id: TopicId) {
-        if !self.is_silent() {
-            self.introduced.push(id);
+        match &mut self.open {
+            Open::Silent => {}
+            Open::Every(batch) => batch.introduced.push(id),
+            Open::Latest(batch) => batch.introduce(id),
         }
     }
 
@@ -233,10 +252,10 @@ impl Channel {
             Open::Silent => None,
             Open::Every(batch) => match self.spec.wire.encoding() {
                 Encoding::Bincode => {
-                    batch.push(update.bincode);
+                    batch.writer.push(update.bincode);
                     None
                 }
-                Encoding::Json => Some(batch),
+                Encoding::Json => Some(&mut batch.writer),
             },
             Open::Latest(batch) => {
                 // A historical update has not become the newest value.
@@ -248,7 +267,13 @@ impl Channel {
         }
     }
 
-    /// Whether the open batch has an update.
+    /// Whether the open batch is one of all updates, and so long that it has to be closed.
+    #[inline]
+    pub fn is_full(&self, max_bytes: usize) -> bool {
+        matches!(&self.open, Open::Every(batch) if batch.writer.len_bytes() >= max_bytes)
+    }
+
+    /// Whether the open batch has an update that no closed part has.
     pub fn is_open(&self) -> bool {
         self.count != self.flushed_count
     }
@@ -263,9 +288,15 @@ impl Channel {
         self.count
     }
 
-    /// Number of updates of its topics up to [`flushed`](Self::flushed).
+    /// Number of updates of its topics up to the end of the last batch.
     pub fn flushed_count(&self) -> u64 {
         self.flushed_count
+    }
+
+    /// Updates sent after the end of the last batch, in parts of the open one, which reach up to
+    /// [`flushed`](Self::flushed).
+    pub fn closed_updates(&self) -> u64 {
+        self.closed_updates
     }
 
     /// The position that a snapshot can reach now: `head` (everything applied) while a batch is
@@ -274,49 +305,69 @@ impl Channel {
         if self.is_open() { head } else { self.flushed }
     }
 
-    /// Closes the open batch, which then reaches up to `head`, the newest position applied. A batch
-    /// of newest values takes its steps; the bytes of all others were made before.
-    pub fn close(&mut self, topics: &mut Topics, head: Position, steps: &mut Steps) -> Close {
+    /// Closes the open batch or the next part of it, at about `max_bytes`. The last part reaches up
+    /// to `head`, the newest position applied. A batch of newest values takes its steps; the bytes
+    /// of all others were made before.
+    pub fn close(
+        &mut self,
+        topics: &mut Topics,
+        head: Position,
+        max_bytes: usize,
+        steps: &mut Steps,
+    ) -> Close {
         if !self.is_open() {
             return Close::Nothing;
         }
-        let place = self.resume_at(head, Some(self.count), None);
-        let mut batch_head = BatchHead {
+        let wire = self.spec.wire;
+        let built = match &mut self.open {
+            Open::Silent => return Close::Nothing,
+            Open::Every(EveryBatch { writer, introduced }) => {
+                // What is known about a topic may have changed since its first update.
+                for id in introduced.drain(..) {
+                    writer.introduce(&topics[id].info);
+                }
+                Built::Last
+            }
+            Open::Latest(batch) => batch.build(wire, max_bytes, topics, steps),
+        };
+        let (to, count) = match built {
+            Built::Unfinished => return Close::Unfinished,
+            Built::Part(reached) => (reached, None),
+            Built::Last => (head, Some(self.count)),
+        };
+        let place = self.resume_at(to, count, None);
+        let batch_head = BatchHead {
             channel: self.key.id(),
             from: self.flushed,
-            to: head,
+            to,
             snapshot: false,
             topics: &[],
         };
-        let made = match &mut self.open {
-            Open::Silent => None,
-            Open::Every(batch) => {
-                // What is known about a topic may have changed since its first update.
-                let infos = self.introduced.iter().map(|&id| topics[id].info.clone());
-                let infos: Vec<_> = infos.collect();
-                batch_head.topics = &infos;
-                let updates = batch.updates() as u64;
-                Some((batch.finish(&batch_head, &place), updates))
+        let (frame, updates) = match &mut self.open {
+            Open::Silent => return Close::Nothing,
+            Open::Every(EveryBatch { writer, .. }) => {
+                let updates = writer.updates() as u64;
+                (writer.finish(&batch_head, &place), updates)
             }
-            Open::Latest(batch) => {
-                let introduced = &self.introduced;
-                if !batch.build(self.spec.wire, &batch_head, introduced, topics, steps) {
-                    return Close::Unfinished;
-                }
-                batch.finish(&place)
+            Open::Latest(batch) => batch.finish(&batch_head, &place),
+        };
+        self.flushed = to;
+        self.closed_updates += updates;
+        let is_last = built == Built::Last;
+        let mut conflated = 0;
+        if is_last {
+            if let Open::Latest(batch) = &mut self.open {
+                batch.begin_next();
             }
-        };
-        let Some((frame, updates)) = made else {
-            return Close::Nothing;
-        };
-        self.introduced.clear();
-        let arrived = self.count - self.flushed_count;
-        self.flushed = head;
-        self.flushed_count = self.count;
+            let arrived = self.count - self.flushed_count;
+            conflated = arrived - std::mem::take(&mut self.closed_updates);
+            self.flushed_count = self.count;
+        }
         Close::Closed(Closed {
             frame,
             updates,
-            conflated: arrived - updates,
+            conflated,
+            is_last,
         })
     }
 
@@ -340,11 +391,12 @@ impl Channel {
 
     /// Positions at which the number of updates of its topics is known, each with that number.
     pub fn known_counts(&self, head: Position) -> [(Position, u64); 3] {
-        [
-            (head, self.count),
-            (self.flushed, self.flushed_count),
-            self.count_cache,
-        ]
+        let flushed = match self.closed_updates {
+            0 => (self.flushed, self.flushed_count),
+            // The end of a part is among the updates that it has conflated.
+            _ => (head, self.count),
+        };
+        [(head, self.count), flushed, self.count_cache]
     }
 
     /// Number of updates of its topics in a part of the tape.

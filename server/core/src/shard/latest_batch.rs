@@ -1,7 +1,8 @@
 //! The open batch of a channel with newest values, and how it is built when it is closed.
 //!
-//! A batch may have all topics of the server. So it is built in parts, as many as the steps of a
-//! turn allow. Until it is finished no update is applied, so nothing changes meanwhile.
+//! A batch may have all topics of the server. So it is sent in parts, each with a range of positions
+//! of its own, and a part is built in as many calls as the steps of a turn allow. Until all of it is
+//! sent no update is applied, so nothing changes meanwhile.
 
 use std::{
     cmp::Reverse,
@@ -11,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use fixedbitset::FixedBitSet;
 use tickcast_protocol::{
-    codec::{BatchHead, Encoding},
+    codec::BatchHead,
     message::{Position, TopicId, TopicInfo},
 };
 
@@ -20,8 +21,8 @@ use super::{
     topics::Topics,
 };
 use crate::{
-    tape::{JSON_SIZE_FACTOR, TapeUpdate},
-    wire::{BatchInParts, Place, Wire},
+    tape::TapeUpdate,
+    wire::{BatchWriter, Place, Wire},
 };
 
 /// Topics that are sorted at once: about 50 µs of work. The sorted parts are merged.
@@ -41,33 +42,57 @@ pub(super) fn introduce_steps(info: &TopicInfo) -> usize {
     INTRODUCE_STEPS + name_steps(info.topic.as_str())
 }
 
-/// What a topic that is introduced usually needs besides its name.
-const INTRODUCED_BYTES: usize = 48;
-
-/// The number of topics from which the length of a large batch is estimated.
-const SAMPLED: usize = 64;
-
 /// The open batch; see the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct LatestBatch {
     changed: Vec<TopicId>,
     is_changed: FixedBitSet,
-    /// Bytes of the first values of the changed topics, in bincode. The newest are often as long.
-    bytes: usize,
+    /// The changed topics whose first update is in the batch.
+    is_new: FixedBitSet,
+    /// The part that is being built.
+    part: BatchWriter,
     building: Option<Box<Building>>,
 }
 
-/// A batch that is being built.
-#[derive(Debug)]
+/// How far a batch is built.
+#[derive(Debug, Default)]
 struct Building {
-    batch: BatchInParts,
-    /// Number of the changed topics that are sorted by position, in parts.
+    /// Number of the changed topics that are sorted by position, in pieces.
     sorted: usize,
-    /// The next topic of each sorted part, as an index, with its position.
+    /// The next topic of each sorted piece, as an index, with its position.
     next: BinaryHeap<Reverse<(Position, usize)>>,
+    /// Position of the last value.
+    reached: Position,
+}
+
+/// What a call has built.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Built {
+    /// No step is left. The caller goes on before anything changes.
+    Unfinished,
+    /// A part up to a position; others follow.
+    Part(Position),
+    /// The last part.
+    Last,
 }
 
 impl LatestBatch {
+    /// An empty batch.
+    pub(super) fn new(wire: Wire) -> Self {
+        Self {
+            changed: Vec::new(),
+            is_changed: FixedBitSet::new(),
+            is_new: FixedBitSet::new(),
+            part: BatchWriter::new(wire),
+            building: None,
+        }
+    }
+
+    /// Introduces a topic, whose first update is to be added.
+    pub(super) fn introduce(&mut self, id: TopicId) {
+        self.is_new.grow_and_insert(id as usize);
+    }
+
     /// Adds an update.
     #[inline]
     pub(super) fn add(&mut self, update: &TapeUpdate<'_>) {
@@ -75,77 +100,45 @@ impl LatestBatch {
         self.is_changed.grow(topic + 1);
         if !self.is_changed.put(topic) {
             self.changed.push(update.topic);
-            self.bytes += update.bincode.len();
         }
     }
 
-    /// About as many bytes as the batch will have. A large buffer that has to grow is copied, which
-    /// takes milliseconds: so the length of a large one is estimated from some of its topics.
-    fn bytes_expected(&self, wire: Wire, introduced: &[TopicId], topics: &mut Topics) -> usize {
-        let encoding = wire.encoding();
-        let updates = match encoding {
-            _ if self.changed.len() > SORTED_TOGETHER => sum_of_sampled(&self.changed, |id| {
-                topics[id].latest_made(encoding).bytes.len() + 1
-            }),
-            Encoding::Bincode => self.bytes + self.bytes / 8,
-            Encoding::Json => self.bytes * JSON_SIZE_FACTOR,
-        };
-        let name_bytes = |id| INTRODUCED_BYTES + topics[id].info.topic.as_str().len();
-        updates + sum_of_sampled(introduced, name_bytes)
-    }
-
-    /// Goes on to build the batch with this head, which introduces topics (those of the head do not
-    /// count). Both are the same in each call until the batch is finished. Returns whether all of
-    /// it is built.
+    /// Goes on to build the next part of the batch, which is closed at `max_bytes`.
     pub(super) fn build(
         &mut self,
         wire: Wire,
-        head: &BatchHead<'_>,
-        introduced: &[TopicId],
+        max_bytes: usize,
         topics: &mut Topics,
         steps: &mut Steps,
-    ) -> bool {
+    ) -> Built {
         let count = self.changed.len();
-        let building = self.building.take().unwrap_or_else(|| {
-            let bytes = self.bytes_expected(wire, introduced, topics);
-            Box::new(Building {
-                batch: BatchInParts::begin(wire, head, introduced.len(), count, bytes),
-                sorted: 0,
-                next: BinaryHeap::new(),
-            })
-        });
         let Building {
-            batch,
             sorted,
             next,
-        } = &mut **self.building.insert(building);
-        for &id in &introduced[batch.introduced()..] {
-            if steps.are_spent() {
-                return false;
-            }
-            let info = &topics[id].info;
-            steps.take(introduce_steps(info));
-            batch.introduce(info);
-        }
+            reached,
+        } = &mut **self.building.get_or_insert_default();
         while *sorted < count {
             if steps.are_spent() {
-                return false;
+                return Built::Unfinished;
             }
             let end = count.min(*sorted + SORTED_TOGETHER);
-            let part = &mut self.changed[*sorted..end];
-            part.sort_unstable_by_key(|&id| topics.position(id));
-            next.push(Reverse((topics.position(part[0]), *sorted)));
-            steps.take(SORT_STEPS * part.len());
+            let piece = &mut self.changed[*sorted..end];
+            piece.sort_unstable_by_key(|&id| topics.position(id));
+            next.push(Reverse((topics.position(piece[0]), *sorted)));
+            steps.take(SORT_STEPS * piece.len());
             *sorted = end;
         }
         let mut left = steps.left();
         let begun_with = left;
-        while let Some(mut first) = next.peek_mut() {
+        while self.part.len_bytes() < max_bytes
+            && let Some(mut first) = next.peek_mut()
+        {
             if left == 0 {
                 steps.take(begun_with);
-                return false;
+                return Built::Unfinished;
             }
-            let Reverse((_, index)) = *first;
+            let Reverse((position, index)) = *first;
+            *reached = position;
             let id = self.changed[index];
             let after = index + 1;
             if after.is_multiple_of(SORTED_TOGETHER) || after == count {
@@ -153,29 +146,47 @@ impl LatestBatch {
             } else {
                 *first = Reverse((topics.position(self.changed[after]), after));
             }
+            let mut taken = MERGE_STEPS;
+            if self.is_new.contains(id as usize) {
+                let info = &topics[id].info;
+                self.part.introduce(info);
+                taken += introduce_steps(info);
+            }
             let latest = topics[id].latest_made(wire.encoding());
-            batch.push(latest.bytes);
-            let taken = MERGE_STEPS + copy_steps(latest.bytes.len()) + json_steps(latest.new_bytes);
+            self.part.push(latest.bytes);
+            taken += copy_steps(latest.bytes.len()) + json_steps(latest.new_bytes);
             left = left.saturating_sub(taken);
         }
         steps.take(begun_with - left);
-        // The clients may take the whole batch at once, and its memory is given back in this turn.
-        // A turn that has done something may not have the time for it.
-        let release = release_steps(batch.len_bytes());
-        if steps.taken() > 0 && steps.left() < release {
-            return false;
+        // The clients may take the part at once, and its memory is given back in this turn. A turn
+        // that has done something may not have the time for it.
+        let bytes = self.part.len_bytes();
+        let mut finish = release_steps(bytes);
+        if self.part.introduced() > 0 {
+            // The topics come in front of the updates.
+            finish += copy_steps(bytes);
         }
-        steps.take(release);
-        true
+        if steps.taken() > 0 && steps.left() < finish {
+            return Built::Unfinished;
+        }
+        steps.take(finish);
+        match next.is_empty() {
+            true => Built::Last,
+            false => Built::Part(*reached),
+        }
     }
 
-    /// Finishes a batch that is [built](Self::build). Also returns the number of its updates. A
-    /// client that has received it resumes at `place`.
-    pub(super) fn finish(&mut self, place: &Place) -> Option<(Bytes, u64)> {
-        let frame = self.building.take()?.batch.finish(place);
-        self.bytes = 0;
-        let updates = self.changed.len() as u64;
-        // The set is cleared by whole blocks where that is less work.
+    /// Finishes the part that is [built](Self::build). A client that has received it resumes at
+    /// `place`. Also returns the number of its updates.
+    pub(super) fn finish(&mut self, head: &BatchHead<'_>, place: &Place) -> (Bytes, u64) {
+        let updates = self.part.updates() as u64;
+        (self.part.finish(head, place), updates)
+    }
+
+    /// Begins the next batch, after the last part of this one.
+    pub(super) fn begin_next(&mut self) {
+        self.building = None;
+        // The sets are cleared by whole blocks where that is less work.
         if self.changed.len() < self.is_changed.as_slice().len() {
             for &id in &self.changed {
                 self.is_changed.set(id as usize, false);
@@ -183,21 +194,15 @@ impl LatestBatch {
         } else {
             self.is_changed.clear();
         }
+        self.is_new.clear();
         self.changed.clear();
-        Some((frame, updates))
     }
-}
-
-/// About the sum of the lengths of all, and an eighth more, from those of [`SAMPLED`] of them.
-fn sum_of_sampled(ids: &[TopicId], mut len: impl FnMut(TopicId) -> usize) -> usize {
-    let sampled = ids.iter().step_by(ids.len().div_ceil(SAMPLED).max(1));
-    let (count, sum) = sampled.fold((0, 0), |(count, sum), &id| (count + 1, sum + len(id)));
-    let bytes = (sum * ids.len()).checked_div(count).unwrap_or(0);
-    bytes + bytes / 8
 }
 
 #[cfg(test)]
 mod tests {
+    use tickcast_protocol::codec::Encoding;
+
     use super::*;
     use crate::shard::topics;
 
@@ -205,23 +210,12 @@ mod tests {
     fn each_topic_of_a_batch_counts_as_sorted_and_as_merged() {
         let count = 500;
         let (mut topics, strip) = topics::with_values(count);
-        let mut batch = LatestBatch::default();
+        let wire = Encoding::Bincode.into();
+        let mut batch = LatestBatch::new(wire);
         strip.updates().for_each(|update| batch.add(&update));
-        let head = BatchHead {
-            channel: 1,
-            from: 0,
-            to: count.into(),
-            snapshot: false,
-            topics: &[],
-        };
         let mut steps = Steps::unlimited();
-        assert!(batch.build(
-            Encoding::Bincode.into(),
-            &head,
-            &[],
-            &mut topics,
-            &mut steps
-        ));
+        let built = batch.build(wire, usize::MAX, &mut topics, &mut steps);
+        assert_eq!(built, Built::Last);
         let each = steps.taken() / count as usize;
         assert_eq!(each, SORT_STEPS + MERGE_STEPS);
     }

@@ -114,6 +114,7 @@ pub(super) fn latest_frame(
     let mut batch = BatchWriter::new(wire);
     let mut json = Vec::new();
     for &(_, topic, bincode) in &all {
+        batch.introduce(&topics[topic].info);
         match (bincode, encoding) {
             (None, _) => batch.push(topics[topic].latest(encoding)),
             (Some(bincode), Encoding::Bincode) => batch.push(bincode),
@@ -129,16 +130,12 @@ pub(super) fn latest_frame(
         None => topics[at.1].latest(Encoding::Bincode).to_vec(),
     };
     let ends = all.first().map(&mut end).zip(all.last().map(&mut end));
-    let infos: Vec<_> = all
-        .iter()
-        .map(|&(_, id, _)| topics[id].info.clone())
-        .collect();
     let head = BatchHead {
         channel: channel.key.id(),
         from: after,
         to,
         snapshot: snapshot.is_some(),
-        topics: &infos,
+        topics: &[],
     };
     let resume = match snapshot {
         Some(count) => channel.resume_at(until, count, (to < until).then_some(to)),

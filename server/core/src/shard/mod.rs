@@ -23,7 +23,7 @@
 //! | `age`, `keys`, `pace`, `publish_budget`, `socket`, `token_bucket`, `steps` | types that all below use |
 //! | `topics`, `topic_index`, `earliest` | the newest value of each topic, and how to find topics |
 //! | `channel`, `channels`, `ended_channels` | batches that several subscribers share |
-//! | `latest_batch` | a batch of newest values, which is built in parts |
+//! | `latest_batch` | a batch of newest values, which is sent in parts |
 //! | `count_walk` | how many updates a channel had up to a position |
 //! | `statuses`, `status_cursor` | status changes, and how far each subscriber knows them |
 //! | `log_windows` | what was read of the log, for those that the tape has left behind |
@@ -133,6 +133,7 @@ use crate::{
     settings::CoreSettings,
     stats::ShardStats,
     tape::{AckResult, Tape},
+    wire::BATCH_MAX_BYTES,
 };
 
 pub use self::{
@@ -204,6 +205,7 @@ pub struct Shard<S> {
     slices: Slices,
     slice_max_steps: usize,
     turn_max_steps: usize,
+    batch_max_bytes: usize,
     events: Vec<Event>,
     /// During a drain: uptime at the end of the window.
     drain_ends: Option<Duration>,
@@ -241,6 +243,7 @@ impl<S: Socket> Shard<S> {
             slices: Slices::default(),
             slice_max_steps: SLICE_MAX_STEPS,
             turn_max_steps: TURN_MAX_STEPS,
+            batch_max_bytes: BATCH_MAX_BYTES,
             events: Vec::new(),
             drain_ends: None,
             verify: None,
@@ -274,6 +277,12 @@ impl<S: Socket> Shard<S> {
     pub fn with_max_steps(mut self, steps: usize) -> Self {
         self.slice_max_steps = steps;
         self.turn_max_steps = steps;
+        self
+    }
+
+    /// Lets batches be closed at fewer bytes than normally, so that small ones have several parts.
+    pub fn with_batch_max_bytes(mut self, bytes: usize) -> Self {
+        self.batch_max_bytes = bytes;
         self
     }
 

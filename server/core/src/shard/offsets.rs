@@ -142,7 +142,11 @@ impl<S: Socket> Shard<S> {
 /// What was handed to a subscription's connection, and what it is subscribed to.
 fn place(subscription: &Subscription, channel: &Channel, epoch: Epoch) -> Place {
     let (position, count, snapshot) = match &subscription.progress {
-        Progress::Live(_) => (channel.flushed(), Some(channel.flushed_count()), None),
+        Progress::Live(_) => {
+            let is_whole = channel.closed_updates() == 0;
+            let count = is_whole.then_some(channel.flushed_count());
+            (channel.flushed(), count, None)
+        }
         Progress::Behind(behind) => (
             behind.cursor,
             // Once newest values were sent, the count is of an earlier position.

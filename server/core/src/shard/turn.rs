@@ -113,12 +113,12 @@ impl<S: Socket> Shard<S> {
         }
     }
 
-    /// Closes a channel's batch, hands it to the live subscriptions, and resumes the subscriptions
-    /// that waited for it. Returns whether it is closed.
+    /// Closes a channel's batch or a part of it, hands that to the live subscriptions, and resumes
+    /// the subscriptions that waited for the batch. Returns whether all of it is closed.
     fn close_batch(&mut self, key: ChannelKey, steps: &mut Steps) -> bool {
         let channel = &mut self.channels[key];
         let head = self.tape.head();
-        let close = channel.close(&mut self.topics, head, steps);
+        let close = channel.close(&mut self.topics, head, self.batch_max_bytes, steps);
         if let Close::Unfinished = close {
             return false;
         }
@@ -135,6 +135,9 @@ impl<S: Socket> Shard<S> {
                 let frame = self.moved(&self.connections[slot], &closed.frame);
                 let connection = &mut self.connections[slot];
                 self.rounds.line_up(slot, connection, frame);
+            }
+            if !closed.is_last {
+                return false;
             }
         }
         for subscription in std::mem::take(&mut self.channels[key].waiting) {
@@ -254,6 +257,8 @@ impl<S: Socket> Shard<S> {
             }
         }
         let statuses = StatusCursor::current(channel);
-        Behind::at(channel.flushed(), Some(channel.flushed_count()), statuses)
+        let mut behind = Behind::at(channel.flushed(), Some(channel.flushed_count()), statuses);
+        behind.sent = channel.closed_updates();
+        behind
     }
 }

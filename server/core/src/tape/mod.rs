@@ -19,7 +19,6 @@ use std::{collections::VecDeque, sync::Arc};
 use tickcast_protocol::message::Position;
 
 pub use stretch::Stretch;
-pub(crate) use strip::JSON_SIZE_FACTOR;
 pub use strip::{
     AckResult, Made, PublishedOnce, STRIP_MAX_BYTES, StatusChange, Strip, StripBuilder, TapeUpdate,
     append_as_json,

@@ -19,7 +19,7 @@ pub const STRIP_MAX_BYTES: usize = 64 * 1024;
 const STRIP_OVERHEAD_BYTES: usize = 256;
 
 /// Approximate length of an update in JSON, as a multiple of its length in bincode.
-pub(crate) const JSON_SIZE_FACTOR: usize = 4;
+const JSON_SIZE_FACTOR: usize = 4;
 
 /// Number of updates that are encoded in JSON together: about 50 µs of work. A client that
 /// publishes as many short updates as fit into a message makes a strip of 13,000, which take 4 ms.

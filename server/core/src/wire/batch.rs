@@ -1,7 +1,4 @@
 //! Batches: encoded updates with one head in front, in one buffer that all subscribers share.
-//!
-//! A [`BatchWriter`] takes updates before their head is known. A [`BatchInParts`] begins with the
-//! head.
 
 use bytes::Bytes;
 use tickcast_protocol::{
@@ -16,6 +13,11 @@ use super::{
     place::Place,
     socket_io::{BATCH_PREFIX, append_event_end},
 };
+
+/// An open batch is closed when its updates and topics have this many bytes. Many client libraries
+/// take messages of 1 MiB unless they are told otherwise, and the update that reaches the limit may
+/// have 64 KiB.
+pub const BATCH_MAX_BYTES: usize = 960 * 1024;
 
 /// Space in front of a batch's head for the frame's header and the prefix of Socket.IO, which is
 /// longer than that of an event.
@@ -34,6 +36,10 @@ const SPARE_MAX_BYTES: usize = 16 * 1024;
 #[derive(Debug)]
 pub struct BatchWriter {
     wire: Wire,
+    /// The topics that the batch introduces, encoded.
+    topics: Vec<u8>,
+    /// Their number.
+    introduced: usize,
     /// [`HEAD_ROOM_BYTES`] zeros, then the updates.
     buffer: Vec<u8>,
     updates: usize,
@@ -46,10 +52,24 @@ impl BatchWriter {
     pub fn new(wire: Wire) -> Self {
         Self {
             wire,
+            topics: Vec::new(),
+            introduced: 0,
             buffer: Vec::new(),
             updates: 0,
             last_len: HEAD_ROOM_BYTES,
         }
+    }
+
+    /// Introduces a topic.
+    pub fn introduce(&mut self, topic: &TopicInfo) {
+        let encoding = self.wire.encoding();
+        codec::append_batch_topic(topic, self.introduced, encoding, &mut self.topics);
+        self.introduced += 1;
+    }
+
+    /// Number of topics introduced so far.
+    pub fn introduced(&self) -> usize {
+        self.introduced
     }
 
     /// Appends an encoded update.
@@ -69,113 +89,40 @@ impl BatchWriter {
         self.updates
     }
 
-    /// Bytes of the updates so far.
+    /// Bytes of the updates so far, and of the topics that are introduced.
     pub fn len_bytes(&self) -> usize {
-        self.buffer.len().saturating_sub(HEAD_ROOM_BYTES)
+        self.topics.len() + self.buffer.len().saturating_sub(HEAD_ROOM_BYTES)
     }
 
-    /// Builds a batch from the pushed updates, and leaves the writer empty. A client that has
-    /// received the batch resumes at `place`.
+    /// Builds a batch from what it was given, and leaves the writer empty. The topics are those
+    /// that were introduced, not those of the head. A client that has received the batch resumes at
+    /// `place`.
     pub fn finish(&mut self, head: &BatchHead<'_>, place: &Place) -> Bytes {
         let encoding = self.wire.encoding();
         let updates = std::mem::take(&mut self.updates);
+        let introduced = std::mem::take(&mut self.introduced);
+        let topics = std::mem::take(&mut self.topics);
         let mut buffer = std::mem::take(&mut self.buffer);
         if updates == 0 {
             buffer.resize(HEAD_ROOM_BYTES, 0);
         }
         append_tail(self.wire, place, &mut buffer);
-        self.last_len = buffer.len();
-        let mut batch_head = Vec::with_capacity(HEAD_ROOM_BYTES);
-        codec::append_batch_head(head, updates, encoding, &mut batch_head);
-        if batch_head.len() + FRONT_MAX_BYTES > HEAD_ROOM_BYTES {
-            // The batch introduces topics, which is rare: make room for the longer head.
-            let missing = batch_head.len() + FRONT_MAX_BYTES - HEAD_ROOM_BYTES;
-            buffer.splice(0..0, std::iter::repeat_n(0, missing));
-        }
+        let mut batch_head = Vec::with_capacity(HEAD_ROOM_BYTES + topics.len());
+        codec::append_batch_start(head, introduced, encoding, &mut batch_head);
+        batch_head.extend_from_slice(&topics);
+        codec::append_batch_count(introduced, updates, encoding, &mut batch_head);
         let room = HEAD_ROOM_BYTES.max(batch_head.len() + FRONT_MAX_BYTES);
+        if room > HEAD_ROOM_BYTES {
+            // The batch introduces topics, which is rare: make room for the longer head.
+            let mut with_room = Vec::with_capacity(room - HEAD_ROOM_BYTES + buffer.len());
+            with_room.resize(room - HEAD_ROOM_BYTES, 0);
+            with_room.extend_from_slice(&buffer);
+            buffer = with_room;
+        }
+        self.last_len = buffer.len();
         let payload_start = room - batch_head.len();
         buffer[payload_start..room].copy_from_slice(&batch_head);
         with_header(self.wire, buffer, payload_start)
-    }
-}
-
-/// Builds a batch whose head, number of topics and number of updates are known when it begins. So a
-/// long batch can be built in parts.
-#[derive(Debug)]
-pub struct BatchInParts {
-    wire: Wire,
-    /// [`FRONT_MAX_BYTES`] zeros, then the batch.
-    buffer: Vec<u8>,
-    topics: usize,
-    updates: usize,
-    introduced: usize,
-    pushed: usize,
-}
-
-impl BatchInParts {
-    /// Begins a batch with `updates` updates, which introduces `topics` topics. Those of its head
-    /// do not count. The batch probably has `bytes` bytes.
-    pub fn begin(
-        wire: Wire,
-        head: &BatchHead<'_>,
-        topics: usize,
-        updates: usize,
-        bytes: usize,
-    ) -> Self {
-        let mut buffer = Vec::with_capacity(bytes.max(HEAD_ROOM_BYTES));
-        buffer.resize(FRONT_MAX_BYTES, 0);
-        codec::append_batch_start(head, topics, wire.encoding(), &mut buffer);
-        let mut batch = Self {
-            wire,
-            buffer,
-            topics,
-            updates,
-            introduced: 0,
-            pushed: 0,
-        };
-        batch.end_topics();
-        batch
-    }
-
-    fn end_topics(&mut self) {
-        if self.introduced == self.topics {
-            let encoding = self.wire.encoding();
-            codec::append_batch_count(self.topics, self.updates, encoding, &mut self.buffer);
-        }
-    }
-
-    /// Number of topics introduced so far.
-    pub fn introduced(&self) -> usize {
-        self.introduced
-    }
-
-    /// Bytes of the batch so far.
-    pub fn len_bytes(&self) -> usize {
-        self.buffer.len()
-    }
-
-    /// Introduces the next topic.
-    pub fn introduce(&mut self, topic: &TopicInfo) {
-        let encoding = self.wire.encoding();
-        codec::append_batch_topic(topic, self.introduced, encoding, &mut self.buffer);
-        self.introduced += 1;
-        self.end_topics();
-    }
-
-    /// Appends the next encoded update.
-    pub fn push(&mut self, update: &[u8]) {
-        if self.pushed > 0 && self.wire.encoding() == Encoding::Json {
-            self.buffer.push(b',');
-        }
-        self.buffer.extend_from_slice(update);
-        self.pushed += 1;
-    }
-
-    /// Finishes the batch. A client that has received it resumes at `place`.
-    pub fn finish(mut self, place: &Place) -> Bytes {
-        debug_assert_eq!((self.introduced, self.pushed), (self.topics, self.updates));
-        append_tail(self.wire, place, &mut self.buffer);
-        with_header(self.wire, self.buffer, FRONT_MAX_BYTES)
     }
 }
 
@@ -239,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn the_length_is_that_of_the_updates() {
+    fn the_length_is_that_of_the_updates_and_the_topics() {
         for (wire, expected) in [(Encoding::Bincode, [0, 3, 5]), (Encoding::Json, [0, 3, 6])] {
             let mut writer = BatchWriter::new(Wire::Frames(wire));
             let mut lens = vec![writer.len_bytes()];
@@ -248,6 +195,9 @@ mod tests {
                 lens.push(writer.len_bytes());
             }
             assert_eq!(lens, expected);
+            writer.introduce(&TopicInfo::new(1, Topic::new("a/b").unwrap()));
+            let topic = writer.len_bytes() - expected[2];
+            assert!(topic > "a/b".len(), "{topic}");
         }
     }
 
@@ -297,6 +247,7 @@ mod tests {
                     for _ in 0..updates {
                         writer.push(b"{}");
                     }
+                    topics.iter().for_each(|topic| writer.introduce(topic));
                     let mut payload = Vec::new();
                     let body = match encoding {
                         Encoding::Bincode => "{}".repeat(updates),
@@ -314,11 +265,6 @@ mod tests {
                     };
                     assert_eq!(writer.finish(&head, &place()), expected);
                     assert_eq!(writer.updates(), 0);
-                    let counts = (topics.len(), updates);
-                    let mut parts = BatchInParts::begin(wire, &head, counts.0, counts.1, 0);
-                    topics.iter().for_each(|topic| parts.introduce(topic));
-                    (0..updates).for_each(|_| parts.push(b"{}"));
-                    assert_eq!(parts.finish(&place()), expected);
                 }
             }
         }

@@ -25,7 +25,7 @@ mod socket_io;
 
 use tickcast_protocol::codec::Encoding;
 
-pub use batch::{BatchInParts, BatchWriter};
+pub use batch::{BATCH_MAX_BYTES, BatchWriter};
 pub use event::{event_id, parse_event_id};
 pub use frame::{binary_header, close, close_answer, close_with, ping, pong, text_header};
 pub use messages::{

@@ -151,6 +151,12 @@ impl Bench {
         Self { shard, ..self }
     }
 
+    /// Lets batches be closed at fewer bytes.
+    pub(crate) fn with_batch_max_bytes(self, bytes: usize) -> Self {
+        let shard = self.shard.with_batch_max_bytes(bytes);
+        Self { shard, ..self }
+    }
+
     /// Tells an audit who receives what.
     pub(crate) fn with_audit(self, audit: impl Audit + 'static) -> Self {
         let shard = self.shard.with_audit(Box::new(audit));

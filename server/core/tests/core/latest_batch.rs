@@ -7,13 +7,16 @@ use tickcast_core::{
     work::{NewUpdate, Submission},
 };
 use tickcast_protocol::{
-    codec::Encoding,
+    codec::{self, Encoding},
     message::{ClientMessage, Mode, ServerMessage, Unsubscribe},
     topic::Topic,
     value::Value,
 };
 
-use crate::bench::{Bench, Client};
+use crate::{
+    bench::{Bench, Client},
+    pipe::Frame,
+};
 
 const PACED: (Mode, Option<f64>) = (Mode::Latest, Some(10.0));
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -101,6 +104,78 @@ fn a_batch_that_is_made_in_parts_has_the_same_bytes() {
         let [whole, in_parts] = frames;
         assert_eq!((whole.0.len(), whole.1), (1, TOPICS.div_ceil(3) as u64));
         assert_eq!(whole, in_parts);
+    }
+}
+
+/// Bytes at which the tests close a batch.
+const BATCH_BYTES: usize = 10_000;
+
+/// The longest update and topic of the tests, and what is around them in a message.
+const EXCESS_BYTES: usize = 400;
+
+#[test]
+fn a_batch_that_is_too_long_for_a_message_comes_in_parts_with_positions_of_their_own() {
+    for encoding in [Encoding::Bincode, Encoding::Json] {
+        let frames = [None, Some(BATCH_BYTES)].map(|max_bytes| {
+            let (mut bench, client) = with_long_batch(None, encoding);
+            if let Some(max_bytes) = max_bytes {
+                bench = bench.with_batch_max_bytes(max_bytes);
+            }
+            bench.pass(INTERVAL);
+            bench.settle();
+            assert_eq!(bench.stats.conflated.get(), TOPICS.div_ceil(3) as u64);
+            (client.frames(), bench.shard.position())
+        });
+        let [(whole, head), (parts, _)] = frames;
+        assert_eq!(whole.len(), 1);
+        let bytes = whole[0].payload.len();
+        assert!(parts.len() >= bytes / BATCH_BYTES, "{} parts", parts.len());
+        for part in &parts {
+            let bytes = part.payload.len();
+            assert!(bytes < BATCH_BYTES + EXCESS_BYTES, "{bytes} bytes");
+        }
+        if encoding == Encoding::Json {
+            continue;
+        }
+        let batch = |frame: &Frame| match codec::decode_server_bincode(&frame.payload).unwrap() {
+            ServerMessage::Batch(batch) => batch,
+            other => panic!("{other:?}"),
+        };
+        let whole = batch(&whole[0]);
+        let mut position = whole.from;
+        let mut updates = Vec::new();
+        let mut known = Vec::new();
+        for part in parts.iter().map(batch) {
+            assert_eq!(part.from, position);
+            position = part.to;
+            known.extend(part.topics.iter().map(|info| info.id));
+            for update in &part.updates {
+                assert!(part.from < update.position && update.position <= part.to);
+                assert!(known.contains(&update.topic), "{update:?}");
+            }
+            updates.extend(part.updates);
+        }
+        assert_eq!((position, known.len()), (head, TOPICS));
+        assert_eq!(updates, whole.updates);
+    }
+}
+
+#[test]
+fn a_batch_of_all_updates_is_closed_when_it_is_long() {
+    for encoding in [Encoding::Bincode, Encoding::Json] {
+        let mut bench = Bench::new(CoreSettings::default()).with_batch_max_bytes(BATCH_BYTES);
+        let client = bench.reader(encoding);
+        bench.subscribe_by_id(&client, (Mode::Every, None), None);
+        bench.update(&names());
+        bench.settle();
+        client.frames();
+        bench.update(&names());
+        bench.settle();
+        let frames = client.frames();
+        let longest = frames.iter().map(|frame| frame.payload.len()).max();
+        assert!(longest > Some(BATCH_BYTES), "{longest:?}");
+        assert!(longest < Some(BATCH_BYTES + EXCESS_BYTES), "{longest:?}");
+        assert_eq!(bench.stats.deliveries.get(), 2 * TOPICS as u64);
     }
 }
 

@@ -12,11 +12,11 @@ mod truth;
 mod world;
 
 use proptest::{prelude::*, test_runner::FileFailurePersistence};
-use tickcast_core::shard::SLICE_MAX_STEPS;
+use tickcast_core::{shard::SLICE_MAX_STEPS, wire::BATCH_MAX_BYTES};
 use tickcast_protocol::message::{Epoch, Position};
 
 use memory::{LONG_TAPE, LogKind, Memory, SHORT_TAPE, SHORT_TAPE_AND_LOG};
-use operations::{Op, max_steps, op};
+use operations::{Limits, Op, limits, op};
 use world::World;
 
 const EPOCH: Epoch = Epoch(7);
@@ -24,8 +24,8 @@ const TOPICS: [&str; 6] = ["a/1", "a/2", "a/3", "b/1", "b/2", "c"];
 const FILTERS: [&str; 5] = ["#", "a/+", "b/1", "c", "none/yet"];
 const CLIENTS: usize = 4;
 
-fn check(memory: Memory, turn_writes: usize, max_steps: usize, ops: Vec<Op>) {
-    let mut world = World::new(memory, turn_writes, max_steps);
+fn check(memory: Memory, limits: Limits, ops: Vec<Op>) {
+    let mut world = World::new(memory, limits);
     for op in ops {
         world.act(op);
     }
@@ -140,8 +140,17 @@ fn histories_that_have_failed_before_are_tried_first() {
     for history in histories {
         for memory in [SHORT_TAPE, SHORT_TAPE_AND_LOG, LONG_TAPE] {
             for turn_writes in 1..=CLIENTS {
-                for max_steps in [3, SLICE_MAX_STEPS] {
-                    check(memory, turn_writes, max_steps, history.clone());
+                for (max_steps, batch_max_bytes) in [
+                    (3, BATCH_MAX_BYTES),
+                    (SLICE_MAX_STEPS, 1),
+                    (SLICE_MAX_STEPS, BATCH_MAX_BYTES),
+                ] {
+                    let limits = Limits {
+                        turn_writes,
+                        max_steps,
+                        batch_max_bytes,
+                    };
+                    check(memory, limits, history.clone());
                 }
             }
         }
@@ -154,41 +163,37 @@ proptest! {
     /// The tape holds everything, so nothing may be lost.
     #[test]
     fn with_a_long_tape_every_subscriber_receives_everything(
-        turn_writes in 1..=CLIENTS,
-        max_steps in max_steps(),
+        limits in limits(),
         ops in prop::collection::vec(op(), 1..80),
     ) {
-        check(LONG_TAPE, turn_writes, max_steps, ops);
+        check(LONG_TAPE, limits, ops);
     }
 
     /// The tape holds two or three strips: a client that stops for long falls off it.
     #[test]
     fn with_a_short_tape_every_loss_is_counted(
-        turn_writes in 1..=CLIENTS,
-        max_steps in max_steps(),
+        limits in limits(),
         ops in prop::collection::vec(op(), 1..120),
     ) {
-        check(SHORT_TAPE, turn_writes, max_steps, ops);
+        check(SHORT_TAPE, limits, ops);
     }
 
     /// The log holds what the tape has dropped, so nothing may be lost.
     #[test]
     fn with_a_short_tape_and_a_log_every_subscriber_receives_everything(
-        turn_writes in 1..=CLIENTS,
-        max_steps in max_steps(),
+        limits in limits(),
         ops in prop::collection::vec(op(), 1..120),
     ) {
-        check(SHORT_TAPE_AND_LOG, turn_writes, max_steps, ops);
+        check(SHORT_TAPE_AND_LOG, limits, ops);
     }
 
     /// The log loses strips as well: at its begin, in its middle, and while it is read.
     #[test]
     fn with_a_log_that_loses_strips_every_loss_is_counted(
-        turn_writes in 1..=CLIENTS,
-        max_steps in max_steps(),
+        limits in limits(),
         ops in prop::collection::vec(op(), 1..120),
     ) {
         let memory = Memory { log: LogKind::Lossy, ..SHORT_TAPE };
-        check(memory, turn_writes, max_steps, ops);
+        check(memory, limits, ops);
     }
 }

@@ -1,7 +1,7 @@
 //! What happens in a history.
 
 use proptest::prelude::*;
-use tickcast_core::shard::SLICE_MAX_STEPS;
+use tickcast_core::{shard::SLICE_MAX_STEPS, wire::BATCH_MAX_BYTES};
 
 use super::{CLIENTS, FILTERS, TOPICS};
 
@@ -71,7 +71,25 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// Steps of a slice: of a few topics, or of more than there are.
-pub(super) fn max_steps() -> impl Strategy<Value = usize> {
-    prop_oneof![1..20usize, Just(SLICE_MAX_STEPS)]
+/// Limits of the shard, which decide where a turn, a slice and a batch end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Connections that one turn writes to.
+    pub(super) turn_writes: usize,
+    /// Steps of a turn and of a slice.
+    pub(super) max_steps: usize,
+    /// Bytes at which a batch is closed.
+    pub(super) batch_max_bytes: usize,
+}
+
+/// Limits that cut between a few topics or updates, and such that never cut.
+pub(super) fn limits() -> impl Strategy<Value = Limits> {
+    let max_steps = prop_oneof![1..20usize, Just(SLICE_MAX_STEPS)];
+    let batch_max_bytes = prop_oneof![1..300usize, Just(BATCH_MAX_BYTES)];
+    let limits = (1..=CLIENTS, max_steps, batch_max_bytes);
+    limits.prop_map(|(turn_writes, max_steps, batch_max_bytes)| Limits {
+        turn_writes,
+        max_steps,
+        batch_max_bytes,
+    })
 }

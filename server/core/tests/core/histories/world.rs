@@ -36,7 +36,7 @@ use super::{
     CLIENTS, EPOCH, FILTERS, TOPICS,
     client::{Ask, Client, PACES, Subscription},
     memory::{LONG_TAPE_BYTES, Log, LogKind, Memory},
-    operations::Op,
+    operations::{Limits, Op},
     truth::{Truth, quality},
 };
 use crate::pipe::Pipe;
@@ -96,7 +96,7 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(memory: Memory, turn_writes: usize, max_steps: usize) -> Self {
+    pub(super) fn new(memory: Memory, limits: Limits) -> Self {
         let Memory { tape_bytes, log } = memory;
         let settings = CoreSettings {
             tape_bytes,
@@ -127,8 +127,9 @@ impl World {
         }
         Self {
             shard: shard
-                .with_turn_writes_min(turn_writes)
-                .with_max_steps(max_steps)
+                .with_turn_writes_min(limits.turn_writes)
+                .with_max_steps(limits.max_steps)
+                .with_batch_max_bytes(limits.batch_max_bytes)
                 .with_write_many(Together::default()),
             sequencer: Sequencer::new(1000).with_liveness(Liveness::new(liveness())),
             ids: Vec::new(),
