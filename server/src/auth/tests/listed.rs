@@ -139,6 +139,10 @@ fn a_key_of_the_file_that_is_wrong_is_told_in_plain_words() {
             "toml:1: rolls: there is no such key; use roles, ",
         ),
         (
+            "[roles.a]\nsubscribed = []\n",
+            "toml:2: subscribed: there is no such key; use subscribe, ",
+        ),
+        (
             "[roles.a]\nsubscribe = \"#\"\n",
             "toml:2: subscribe: it is \"#\": it must be a list",
         ),
