@@ -2,10 +2,9 @@
 
 use std::str::FromStr;
 
-/// The server's least rate (docs/protocol.md, rates): it refuses tokens with a lower one.
-const RATE_MIN_HZ: f64 = 0.01;
+use tickcast_protocol::message::RATE_MIN_HZ;
 
-/// A rate per second.
+/// A rate per second that the server grants.
 pub(crate) fn parse_rate(text: &str) -> Result<f64, String> {
     text.parse()
         .ok()

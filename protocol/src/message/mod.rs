@@ -53,7 +53,8 @@ pub use publish::{Publication, Publish, PublishOnce, Published};
 pub use server::ServerMessage;
 pub use status::{Status, Statuses, TopicStatus};
 pub use subscribe::{
-    Accepted, FilterRequest, Mode, Refused, Resume, Start, Subscribe, SubscribeResult, Subscribed,
+    Accepted, FilterRequest, Mode, RATE_MIN_HZ, Refused, Resume, Start, Subscribe, SubscribeResult,
+    Subscribed,
 };
 pub use subscriptions::{
     Change, Changed, List, SubscriptionInfo, Subscriptions, Unsubscribe, Unsubscribed,

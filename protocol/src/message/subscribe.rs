@@ -14,6 +14,10 @@ use crate::{
     strict_json::{null_is_default, strict_name, strict_object},
 };
 
+/// Least `max_rate_hz` of a subscription, a role and a token: one batch in 100 seconds. A client
+/// that wants fewer can ask when it wants values.
+pub const RATE_MIN_HZ: f64 = 0.01;
+
 /// See [`ClientMessage::Subscribe`](super::ClientMessage::Subscribe).
 #[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

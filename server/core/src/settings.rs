@@ -2,13 +2,17 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use tickcast_protocol::{codec::CLIENT_MESSAGE_MAX_BYTES, message::Limits, topic::TOPIC_MAX_BYTES};
+use tickcast_protocol::{
+    codec::CLIENT_MESSAGE_MAX_BYTES,
+    message::{Limits, RATE_MIN_HZ},
+    topic::TOPIC_MAX_BYTES,
+};
 
 use crate::{
     candles::LongHistorySettings,
     permissions::Permissions,
     sequencer::{HistorySettings, NewTopicLimits},
-    shard::{RATE_MAX_HZ, RATE_MIN_HZ},
+    shard::RATE_MAX_HZ,
     totals::TotalLimits,
 };
 

@@ -13,11 +13,8 @@ use jsonwebtoken::{
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use tickcast_core::{
-    identity::{Claims, Limits, Narrowing, Source},
-    shard::RATE_MIN_HZ,
-};
-use tickcast_protocol::{codec::explain_json, topic::Filter};
+use tickcast_core::identity::{Claims, Limits, Narrowing, Source};
+use tickcast_protocol::{codec::explain_json, message::RATE_MIN_HZ, topic::Filter};
 
 use super::{
     bounded,

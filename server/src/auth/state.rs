@@ -7,14 +7,14 @@ use std::{
 };
 
 use jiff::{Timestamp, tz::TimeZone};
-use tickcast_core::{
-    identity::{
-        Authority, Claims, Denied, FILTERS_MAX, Identity, Limits, Narrowing, Pattern, Review,
-        Revocations, Role, SUBJECT_MAX_BYTES, Source,
-    },
-    shard::RATE_MIN_HZ,
+use tickcast_core::identity::{
+    Authority, Claims, Denied, FILTERS_MAX, Identity, Limits, Narrowing, Pattern, Review,
+    Revocations, Role, SUBJECT_MAX_BYTES, Source,
 };
-use tickcast_protocol::{message::TimeNs, topic::Filter};
+use tickcast_protocol::{
+    message::{RATE_MIN_HZ, TimeNs},
+    topic::Filter,
+};
 
 use super::{
     TOKEN_MAX_BYTES, bounded,

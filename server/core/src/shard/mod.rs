@@ -144,7 +144,7 @@ pub use self::{
     link::{UNSENT_MAX_BYTES, UNSENT_MIN_BYTES, UNSENT_START_BYTES},
     log_windows::{LOG_READS_MAX, LOG_WINDOW_BYTES, LOG_WINDOWS_MAX_BYTES, LogBegin, LogPart},
     offsets::Kept,
-    pace::{Pace, RATE_MAX_HZ, RATE_MIN_HZ},
+    pace::{Pace, RATE_MAX_HZ},
     posting::{Posting, Publisher},
     socket::{KernelBound, Path, Socket, WRITE_MANY_MAX, Write, WriteMany, Written},
     steps::{SLICE_MAX_STEPS, STEPS_PER_REQUEST, Steps, TURN_MAX_STEPS},

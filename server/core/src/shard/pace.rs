@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use tickcast_protocol::{error::ErrorCode, message::Mode};
+use tickcast_protocol::{
+    error::ErrorCode,
+    message::{Mode, RATE_MIN_HZ},
+};
 
 use crate::{identity::Who, refusal::Refusal};
 
@@ -18,10 +21,6 @@ pub enum Pace {
         interval_ms: u32,
     },
 }
-
-/// Least maximum rate: one batch in 100 seconds. A client that wants fewer can ask when it wants
-/// values.
-pub const RATE_MIN_HZ: f64 = 0.01;
 
 /// Greatest maximum rate: one batch per millisecond, the shortest interval of the shard's timers.
 pub const RATE_MAX_HZ: f64 = 1000.0;
