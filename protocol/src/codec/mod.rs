@@ -16,7 +16,7 @@ mod splice;
 pub use encoding::{Encoding, SUBPROTOCOL_BINCODE, SUBPROTOCOL_JSON};
 pub use error::CodecError;
 pub(crate) use explain::explain_recorded;
-pub use explain::{Unreadable, explain_json, explain_request, explain_value};
+pub use explain::{Unreadable, explain_form, explain_json, explain_request, explain_value};
 pub use limits::{CLIENT_MESSAGE_MAX_BYTES, SERVER_MESSAGE_MAX_BYTES};
 pub use posted::{Posted, decode_posted, decode_posted_update};
 pub use splice::{

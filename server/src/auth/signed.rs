@@ -14,7 +14,7 @@ use jsonwebtoken::{
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use tickcast_core::identity::{Claims, Limits, Narrowing, Source};
-use tickcast_protocol::{codec::explain_json, message::RATE_MIN_HZ, topic::Filter};
+use tickcast_protocol::{codec::explain_form, message::RATE_MIN_HZ, topic::Filter};
 
 use super::{
     bounded,
@@ -347,15 +347,10 @@ fn checked(key: Key) -> Result<Key, String> {
 fn read_set(path: &Path) -> Result<JwkSet, String> {
     let bytes = read(path)?;
     let set = serde_json::from_slice(&bytes);
-    set.map_err(|error: serde_json::Error| {
+    set.map_err(|error| {
         let path = path.display();
-        match error.is_data() {
-            true => format!("{path} is not a set of keys (RFC 7517), such as {{\"keys\":[...]}}"),
-            false => format!(
-                "{path} is not a set of keys (RFC 7517): {}",
-                explain_json(&bytes, &error)
-            ),
-        }
+        let form = format!("{path} is not a set of keys (RFC 7517), such as {{\"keys\":[...]}}");
+        explain_form(&form, &bytes, &error)
     })
 }
 

@@ -101,6 +101,16 @@ pub fn explain_json(bytes: &[u8], error: &serde_json::Error) -> String {
     json_syntax::said("it", bytes, error)
 }
 
+/// Why a text does not have a form, from the error of its parser. `form` says what the text must
+/// be. That is all if the text is JSON of another form; else it is followed by what
+/// [`explain_json`] says.
+pub fn explain_form(form: &str, bytes: &[u8], error: &serde_json::Error) -> String {
+    match error.is_data() {
+        true => form.to_owned(),
+        false => format!("{form}: {}", explain_json(bytes, error)),
+    }
+}
+
 /// Bytes that are shown of a line that is no object.
 const BEGIN_BYTES: usize = 20;
 

@@ -9,7 +9,10 @@ use serde_json::{
     value::{RawValue, to_raw_value},
 };
 use tickcast_core::wire::NO_ACK;
-use tickcast_protocol::{codec::explain_json, message::ChannelId};
+use tickcast_protocol::{
+    codec::{explain_form, explain_json},
+    message::ChannelId,
+};
 
 /// The request of an event, as text; the error says what is wrong. `channels_of` finds a client's
 /// subscriptions to a filter.
@@ -20,10 +23,7 @@ pub fn request(
 ) -> Result<String, String> {
     let list = "an event is a list in JSON, of its name and its data";
     let args: Vec<&RawValue> =
-        serde_json::from_str(args).map_err(|error: serde_json::Error| match error.is_data() {
-            true => list.to_owned(),
-            false => format!("{list}: {}", explain_json(args.as_bytes(), &error)),
-        })?;
+        serde_json::from_str(args).map_err(|error| explain_form(list, args.as_bytes(), &error))?;
     let [name, rest @ ..] = args.as_slice() else {
         return Err("the event has no name".to_owned());
     };

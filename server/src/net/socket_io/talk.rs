@@ -2,7 +2,7 @@
 //! follows from them comes out.
 
 use serde::Deserialize;
-use tickcast_protocol::codec::explain_json;
+use tickcast_protocol::codec::explain_form;
 
 use super::packet::{Packet, PacketError};
 
@@ -124,10 +124,7 @@ fn parse_auth(auth: &str) -> Result<Auth, String> {
     if !auth.starts_with('{') {
         return Err(wrong.to_owned());
     }
-    serde_json::from_str(auth).map_err(|error: serde_json::Error| match error.is_data() {
-        true => wrong.to_owned(),
-        false => format!("{wrong}: {}", explain_json(auth.as_bytes(), &error)),
-    })
+    serde_json::from_str(auth).map_err(|error| explain_form(wrong, auth.as_bytes(), &error))
 }
 
 /// The packet that begins a connection.

@@ -168,6 +168,18 @@ fn a_text_that_is_not_json_is_answered_with_the_place_and_the_id_before_or_after
 }
 
 #[test]
+fn json_of_another_form_is_told_apart_from_a_text_that_is_none() {
+    let why = |text: &str| {
+        let error = serde_json::from_str::<Vec<u8>>(text).unwrap_err();
+        explain_form("a list of bytes", text.as_bytes(), &error)
+    };
+    assert_eq!(why("{}"), "a list of bytes");
+    assert_eq!(why("[true]"), "a list of bytes");
+    let incomplete = "a list of bytes: it is not complete JSON: it ends after 2 bytes";
+    assert_eq!(why("[1"), incomplete);
+}
+
+#[test]
 fn the_first_id_of_the_outermost_object_is_the_id() {
     let id = |text: &str| json_id::find(text.as_bytes());
     for (text, expected) in [
