@@ -272,29 +272,12 @@ mod tests {
     use super::*;
     use crate::data::{
         history::LANE_MAIN,
-        topics::{Store, latest::Latest},
+        topics::{
+            Store,
+            latest::Latest,
+            test_updates::{page, topic, update},
+        },
     };
-
-    /// The `seq`-th update of the topic; others lie between on the tape.
-    fn update(seq: Seq) -> Update<Topic> {
-        Update {
-            topic: Topic::new("t").unwrap(),
-            position: seq * 10,
-            seq,
-            source_time_ns: None,
-            ingest_time_ns: seq as i64 * 1_000,
-            quality: Quality::Live,
-            value: Value::Reading(seq as f64),
-        }
-    }
-
-    fn page(seqs: std::ops::RangeInclusive<Seq>) -> Vec<Update<Topic>> {
-        seqs.map(update).collect()
-    }
-
-    fn topic() -> Topic {
-        Topic::new("t").unwrap()
-    }
 
     fn values(store: &Store) -> Vec<f64> {
         let series = store.topic_named("t").unwrap().series.as_ref().unwrap();

@@ -1,34 +1,15 @@
 //! From when on no sample of a topic is missing, when subscriptions begin anew.
 
 use tickcast_protocol::{
-    message::{Mode, Quality, Seq, TimeNs, Update},
-    topic::Topic,
+    message::{Mode, Seq, TimeNs, Update},
     value::{Trade, Value},
 };
 
-use super::{PastHistory, Store};
+use super::{
+    PastHistory, Store,
+    test_updates::{page, topic, update},
+};
 use crate::data::history::GapCause;
-
-fn topic() -> Topic {
-    Topic::new("t").unwrap()
-}
-
-/// The `seq`-th update of the topic; others lie between on the tape.
-fn update(seq: Seq) -> Update<Topic> {
-    Update {
-        topic: topic(),
-        position: seq * 10,
-        seq,
-        source_time_ns: None,
-        ingest_time_ns: seq as i64 * 1_000,
-        quality: Quality::Live,
-        value: Value::Reading(seq as f64),
-    }
-}
-
-fn page(seqs: std::ops::RangeInclusive<Seq>) -> Vec<Update<Topic>> {
-    seqs.map(update).collect()
-}
 
 fn apply(store: &mut Store, seqs: std::ops::RangeInclusive<Seq>) {
     for seq in seqs {

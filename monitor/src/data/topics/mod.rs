@@ -18,6 +18,8 @@ mod sample;
 mod settings;
 mod states;
 mod store;
+#[cfg(test)]
+mod test_updates;
 mod topic_state;
 mod totals;
 mod watched;
