@@ -28,9 +28,9 @@ CORE_CHECKS=(
     server/core/src/shard/pace.rs
     server/core/src/shard/publish_budget.rs
     server/core/src/shard/publishing.rs
+    server/core/src/shard/request_budget.rs
     server/core/src/shard/timers.rs
-    server/core/src/shard/token_bucket.rs
-    server/core/src/tokens.rs
+    server/core/src/token_bucket.rs
     server/core/src/wire/event.rs
     server/core/src/wire/frame.rs
 )

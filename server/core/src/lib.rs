@@ -29,7 +29,7 @@
 //! | file | job |
 //! |---|---|
 //! | `now` | the time that callers pass in |
-//! | `tokens` | what comes back at a rate: the base of the limits of one connection |
+//! | `token_bucket` | what comes back at a rate: the base of the limits of one connection |
 //! | `totals` | what several connections do together, and its limits |
 //! | `growth` | collections with an entry for each topic, which grow a little at a time |
 //! | `feed_id` | which feed an update came from |
@@ -58,7 +58,7 @@ mod feed_id;
 mod growth;
 mod now;
 mod refusal;
-mod tokens;
+mod token_bucket;
 pub mod work;
 
 pub mod candles;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 
-use crate::{tokens::Tokens, work::Ack};
+use crate::{token_bucket::TokenBucket, work::Ack};
 
 /// Number of buckets at which the full ones are looked for, at the earliest.
 const SWEEP_MIN: usize = 1024;
@@ -24,7 +24,7 @@ pub struct NewTopicLimits {
 pub struct NewTopics {
     limits: NewTopicLimits,
     /// By shard and connection. A client without a bucket has a full one.
-    buckets: HashMap<(usize, u64), Tokens>,
+    buckets: HashMap<(usize, u64), TokenBucket>,
     sweep_at: usize,
 }
 
@@ -51,7 +51,7 @@ impl NewTopics {
             return Ok(());
         }
         self.sweep(uptime);
-        let full = Tokens::full(burst.into(), uptime);
+        let full = TokenBucket::full(burst.into(), uptime);
         let client = (client.shard, client.connection);
         let bucket = self.buckets.entry(client).or_insert(full);
         bucket.fill(per_s.into(), burst.into(), uptime);

@@ -17,8 +17,8 @@ use super::{
     link::UNSENT_START_BYTES,
     output::{Flushed, Output},
     publish_budget::PublishBudget,
+    request_budget::RequestBudget,
     socket::Socket,
-    token_bucket::TokenBucket,
     under_way::UnderWay,
 };
 use crate::{identity::Standing, permissions::Access, wire::Wire};
@@ -33,7 +33,7 @@ pub(crate) struct Connection<S> {
     pub(super) standing: Option<Box<Standing>>,
     /// What is counted together with other connections, if anything is.
     pub(super) joint: Option<Box<Joint>>,
-    pub(super) requests: TokenBucket,
+    pub(super) requests: RequestBudget,
     /// What it may publish, once it has published.
     pub(super) publishing: Option<Box<PublishBudget>>,
     pub(super) under_way: Option<Box<UnderWay>>,
@@ -49,7 +49,7 @@ impl<S: Socket> Connection<S> {
         generation: u32,
         wire: Wire,
         access: Access,
-        requests: TokenBucket,
+        requests: RequestBudget,
         uptime: Duration,
     ) -> Self {
         Self {

@@ -9,8 +9,8 @@ use tickcast_protocol::{
 };
 
 use super::{
-    Event, Shard, connection::Connection, keys::ConnectionKey, socket::Socket,
-    token_bucket::TokenBucket,
+    Event, Shard, connection::Connection, keys::ConnectionKey, request_budget::RequestBudget,
+    socket::Socket,
 };
 use crate::{
     audit::Fact,
@@ -47,7 +47,7 @@ impl<S: Socket> Shard<S> {
             request_burst,
             ..
         } = *self.settings;
-        let requests = TokenBucket::new(requests_per_s, request_burst, now.uptime);
+        let requests = RequestBudget::new(requests_per_s, request_burst, now.uptime);
         let key = self.connections.insert(|generation| {
             Connection::new(
                 socket,

@@ -20,7 +20,7 @@
 //!
 //! | file | job |
 //! |---|---|
-//! | `age`, `keys`, `pace`, `publish_budget`, `socket`, `token_bucket`, `steps` | types that all below use |
+//! | `age`, `keys`, `pace`, `publish_budget`, `request_budget`, `socket`, `steps` | types that all below use |
 //! | `topics`, `topic_index`, `earliest` | the newest value of each topic, and how to find topics |
 //! | `channel`, `channels`, `ended_channels` | batches that several subscribers share |
 //! | `latest_batch` | a batch of newest values, which is sent in parts |
@@ -53,9 +53,9 @@ mod age;
 mod keys;
 mod pace;
 mod publish_budget;
+mod request_budget;
 mod socket;
 mod steps;
-mod token_bucket;
 
 mod earliest;
 mod topic_index;

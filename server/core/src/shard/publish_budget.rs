@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::tokens::Tokens;
+use crate::token_bucket::TokenBucket;
 
 /// What one connection may publish now.
 #[derive(Debug)]
@@ -39,14 +39,14 @@ impl PublishBudget {
 #[derive(Debug)]
 struct Balance {
     per_s: f64,
-    tokens: Tokens,
+    tokens: TokenBucket,
 }
 
 impl Balance {
     fn new(per_s: u32, uptime: Duration) -> Self {
         Self {
             per_s: per_s.into(),
-            tokens: Tokens::full(per_s.into(), uptime),
+            tokens: TokenBucket::full(per_s.into(), uptime),
         }
     }
 

@@ -1,10 +1,9 @@
-//! The rate limit of a client's requests: a token bucket (ITU-T I.371 calls it a virtual scheduling
-//! algorithm). It is our own code because its time is passed in; a rate-limiting library brings a
-//! clock.
+//! How many requests one connection may make: a rate with a burst, work that is paid later, and
+//! patience with a client that ignores its refusals.
 
 use std::time::Duration;
 
-use crate::tokens::Tokens;
+use crate::token_bucket::TokenBucket;
 
 /// Number of consecutive refusals after which the server gives a client up, as a multiple of the
 /// burst. A client that obeys `retry_after_ms` never comes near it, and answering a refused request
@@ -14,23 +13,23 @@ const REFUSED_BURSTS_MAX: f64 = 10.0;
 /// Tokens that a resting request waits for: about those of a slice.
 const REST_TOKENS: f64 = 0.1;
 
-/// Requests per second, with a burst.
+/// What one connection may request now.
 #[derive(Debug)]
-pub(super) struct TokenBucket {
+pub(super) struct RequestBudget {
     per_s: u32,
     burst: u32,
-    tokens: Tokens,
-    /// Refusals left until the bucket [is exhausted](Self::is_exhausted).
+    tokens: TokenBucket,
+    /// Refusals left until the budget [is exhausted](Self::is_exhausted).
     patience: f64,
 }
 
-impl TokenBucket {
-    /// A full bucket.
+impl RequestBudget {
+    /// A full budget.
     pub(super) fn new(per_s: u32, burst: u32, uptime: Duration) -> Self {
         Self {
             per_s,
             burst,
-            tokens: Tokens::full(burst.into(), uptime),
+            tokens: TokenBucket::full(burst.into(), uptime),
             patience: f64::from(burst) * REFUSED_BURSTS_MAX,
         }
     }
@@ -52,7 +51,7 @@ impl TokenBucket {
         self.patience = (self.patience + gained).min(burst * REFUSED_BURSTS_MAX);
     }
 
-    /// Charges for work that a request has caused. The bucket may owe some of it.
+    /// Charges for work that a request has caused. The client may owe some of it.
     pub(super) fn charge(&mut self, tokens: f64) {
         self.tokens.take(tokens);
     }
@@ -78,41 +77,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_bucket_allows_its_burst_and_then_its_rate() {
+    fn a_client_may_make_its_burst_of_requests_and_then_its_rate() {
         let at = Duration::from_millis;
-        let mut bucket = TokenBucket::new(20, 3, at(0));
+        let mut budget = RequestBudget::new(20, 3, at(0));
         for _ in 0..3 {
-            assert_eq!(bucket.take(at(0)), Ok(()));
+            assert_eq!(budget.take(at(0)), Ok(()));
         }
-        assert_eq!(bucket.take(at(0)), Err(50));
-        assert_eq!(bucket.take(at(25)), Err(25));
-        assert_eq!(bucket.take(at(51)), Ok(()));
-        assert_eq!(bucket.take(at(10_000)), Ok(()));
+        assert_eq!(budget.take(at(0)), Err(50));
+        assert_eq!(budget.take(at(25)), Err(25));
+        assert_eq!(budget.take(at(51)), Ok(()));
+        assert_eq!(budget.take(at(10_000)), Ok(()));
     }
 
     #[test]
     fn a_request_under_way_rests_until_its_work_is_paid() {
         let at = Duration::from_millis;
-        let mut bucket = TokenBucket::new(20, 3, at(0));
-        bucket.charge(3.0);
-        assert_eq!(bucket.rest(at(0)), None);
-        bucket.charge(0.9);
-        assert_eq!(bucket.rest(at(0)), Some(at(50)));
-        assert_eq!(bucket.rest(at(50)), None);
-        assert_eq!(bucket.take(at(50)), Err(45));
+        let mut budget = RequestBudget::new(20, 3, at(0));
+        budget.charge(3.0);
+        assert_eq!(budget.rest(at(0)), None);
+        budget.charge(0.9);
+        assert_eq!(budget.rest(at(0)), Some(at(50)));
+        assert_eq!(budget.rest(at(50)), None);
+        assert_eq!(budget.take(at(50)), Err(45));
     }
 
     #[test]
-    fn ten_refused_bursts_exhaust_a_token_bucket_and_it_recovers_at_its_rate() {
+    fn ten_refused_bursts_exhaust_a_budget_and_it_recovers_at_its_rate() {
         let at = Duration::from_millis;
-        let mut bucket = TokenBucket::new(20, 3, at(0));
+        let mut budget = RequestBudget::new(20, 3, at(0));
         for _ in 0..3 + 30 {
-            let _ = bucket.take(at(0));
-            assert!(!bucket.is_exhausted());
+            let _ = budget.take(at(0));
+            assert!(!budget.is_exhausted());
         }
-        assert_eq!(bucket.take(at(0)), Err(50));
-        assert!(bucket.is_exhausted());
-        assert_eq!(bucket.take(at(100)), Ok(()));
-        assert!(!bucket.is_exhausted());
+        assert_eq!(budget.take(at(0)), Err(50));
+        assert!(budget.is_exhausted());
+        assert_eq!(budget.take(at(100)), Ok(()));
+        assert!(!budget.is_exhausted());
     }
 }

@@ -1,17 +1,18 @@
-//! Tokens that come back at a rate, up to a burst: what all limits per second have in common. The
-//! time is passed in.
+//! A token bucket: tokens come back at a rate, up to a burst (ITU-T I.371 calls it a virtual
+//! scheduling algorithm). All limits per second of one connection are made of it. It is our own
+//! code because its time is passed in; a rate-limiting library brings a clock.
 
 use std::time::Duration;
 
-/// The tokens of one client; see the module.
+/// The tokens that are left; see the module. The rate and the burst are passed in.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Tokens {
+pub(crate) struct TokenBucket {
     left: f64,
     filled: Duration,
 }
 
-impl Tokens {
-    /// As many as the burst allows.
+impl TokenBucket {
+    /// A full bucket.
     pub(crate) fn full(burst: f64, uptime: Duration) -> Self {
         Self {
             left: burst,
