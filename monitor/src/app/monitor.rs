@@ -287,8 +287,8 @@ impl Monitor {
     }
 
     /// Sets the interval of repaints while updates come.
-    pub(crate) fn set_pace(&mut self, pace: Duration) {
-        self.screen.pace = pace;
+    pub(crate) fn set_repaint_interval(&mut self, interval: Duration) {
+        self.screen.repaint_interval = interval;
     }
 
     /// Shows a notice to the user.

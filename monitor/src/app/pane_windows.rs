@@ -10,8 +10,8 @@ use egui::{CentralPanel, Context, Event, Frame, Ui, ViewportCommand, ViewportId,
 use super::monitor::Monitor;
 use crate::{
     data::{
-        pace::AT_ONCE,
         pane_windows::{PANE_WINDOWS_MAX, PaneId, ScreenArea, WindowPlace},
+        repaint_interval::AT_ONCE,
     },
     ui::{command::UiCommand, keyboard, own_window, panes::OpenWindow, scene::Scene},
 };
@@ -161,7 +161,10 @@ impl Monitor {
         if self.screen.arrived.is_none() || !self.panels.workspace.has_windows() {
             return;
         }
-        let wait = self.screen.window_pace.wait(now, self.screen.pace);
+        let wait = self
+            .screen
+            .window_wakes
+            .wait(now, self.screen.repaint_interval);
         for id in self.panels.workspace.window_ids() {
             wake(ctx, id, wait);
         }

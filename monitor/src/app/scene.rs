@@ -33,7 +33,8 @@ impl Monitor {
             zone: &self.screen.zone,
             now_ns: self.now_ns,
             source_shift_ns: None,
-            pace_ns: i64::try_from(self.screen.pace.as_nanos()).unwrap_or(i64::MAX),
+            repaint_interval_ns: i64::try_from(self.screen.repaint_interval.as_nanos())
+                .unwrap_or(i64::MAX),
             is_picture: self.owner.is_picture(),
             published: self.screen.published.as_ref(),
             selected: self.screen.selected.as_ref(),

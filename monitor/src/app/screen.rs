@@ -10,8 +10,8 @@ use tickcast_protocol::{message::TimeNs, topic::Topic};
 use crate::{
     data::{
         format::Zone,
-        pace::{INTERVAL_MIN, WakePace},
         published::LastPublished,
+        repaint_interval::{INTERVAL_MIN, WakeTimes},
         repaints::Repaints,
         time::SECOND,
         topics::TopicSettings,
@@ -42,9 +42,9 @@ pub(super) struct Screen {
     /// When the oldest item arrived that the next repaint is the first to show.
     pub(super) arrived: Option<Instant>,
     /// The interval of repaints while updates come.
-    pub(super) pace: Duration,
+    pub(super) repaint_interval: Duration,
     /// When the windows of panes are repainted for updates.
-    pub(super) window_pace: WakePace,
+    pub(super) window_wakes: WakeTimes,
     /// The cost of repaints, and how late they came.
     pub(super) repaints: Repaints,
     /// A notice for the user, and since when it is shown.
@@ -63,8 +63,8 @@ impl Screen {
             published: None,
             tabs: Vec::new(),
             arrived: None,
-            pace: INTERVAL_MIN,
-            window_pace: WakePace::default(),
+            repaint_interval: INTERVAL_MIN,
+            window_wakes: WakeTimes::default(),
             repaints: Repaints::default(),
             notice: None,
             applied_theme: None,

@@ -149,7 +149,7 @@ impl Monitor {
             .as_ref()
             .is_some_and(|playing| !playing.player.is_paused());
         let wait = if is_flashing || is_playing {
-            LIVELY_REPAINT.max(self.screen.pace)
+            LIVELY_REPAINT.max(self.screen.repaint_interval)
         } else if matches!(
             self.server.connection,
             ConnectionState::BackingOff { .. } | ConnectionState::Silent { .. }

@@ -23,8 +23,8 @@ use crate::{
     args::{Args, URL_DEFAULT},
     data::{
         login::Login,
-        pace::{RepaintPace, WakePace, Work},
         pane_windows::ScreenArea,
+        repaint_interval::{RepaintInterval, WakeTimes, Work},
     },
     files::{
         saved_state::{self, SavedState},
@@ -62,7 +62,7 @@ struct MonitorWindow {
     screenshots: Screenshots,
     /// Set when the window was read for a picture of a pane.
     picture_taken: Arc<AtomicBool>,
-    pace: RepaintPace,
+    repaint_interval: RepaintInterval,
     /// Repaints so far, whatever server was shown. Those of panes' windows for updates belong to
     /// one of the main window.
     repaints: Arc<AtomicU64>,
@@ -131,7 +131,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             saved_at: Instant::now(),
             screenshots,
             picture_taken: Arc::default(),
-            pace: RepaintPace::default(),
+            repaint_interval: RepaintInterval::default(),
             repaints: Arc::new(AtomicU64::new(0)),
             interval_us: Arc::new(AtomicU64::new(0)),
         };
@@ -152,12 +152,12 @@ fn lock(fleet: &SharedFleet) -> MutexGuard<'_, Fleet> {
 /// would wake the window that is painted at that moment, and while the main one is hidden nothing
 /// else wakes it.
 fn waker(ctx: egui::Context, interval_us: Arc<AtomicU64>) -> impl Fn() + Send + Sync + 'static {
-    let pace = Mutex::new(WakePace::default());
+    let times = Mutex::new(WakeTimes::default());
     move || {
         let interval = Duration::from_micros(interval_us.load(Ordering::Relaxed));
         // A panic while a duration is computed is not possible.
-        let mut pace = pace.lock().unwrap_or_else(PoisonError::into_inner);
-        let wait = pace.wait(Instant::now(), interval);
+        let mut times = times.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = times.wait(Instant::now(), interval);
         ctx.request_repaint_after_for(wait, ViewportId::ROOT);
     }
 }
@@ -200,18 +200,20 @@ impl MonitorWindow {
     }
 
     /// Repaints less often where they take much CPU time, as with a software renderer.
-    fn measure_pace(&mut self) {
+    fn measure_repaints(&mut self) {
         let now = Instant::now();
-        if self.pace.is_due(now)
+        if self.repaint_interval.is_due(now)
             && let Some(cpu) = usage_report::cpu_time()
         {
             let repaints = self.repaints.load(Ordering::Relaxed);
-            self.pace.measured(now, Work { cpu, repaints });
+            self.repaint_interval.measured(now, Work { cpu, repaints });
         }
-        let interval = self.pace.interval();
+        let interval = self.repaint_interval.interval();
         let us = u64::try_from(interval.as_micros()).unwrap_or(u64::MAX);
         self.interval_us.store(us, Ordering::Relaxed);
-        lock(&self.fleet).active_mut().set_pace(interval);
+        lock(&self.fleet)
+            .active_mut()
+            .set_repaint_interval(interval);
     }
 
     fn save(&mut self) {
@@ -313,7 +315,7 @@ fn save_pane(fleet: &mut Fleet, ctx: &egui::Context, taken: &Arc<AtomicBool>) {
 impl eframe::App for MonitorWindow {
     /// Also called while the window is hidden, so that updates are applied all the time.
     fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
-        self.measure_pace();
+        self.measure_repaints();
         let is_visible = ctx.input(|input| input.viewport().visible()) != Some(false);
         {
             let mut fleet = lock(&self.fleet);

@@ -18,7 +18,7 @@
 //! | `login`, `access` | who this program is to a server, and what it may read there |
 //! | `published` | the value that was published last |
 //! | `health`, `latency` | rates, latencies, and the server's clock |
-//! | `pace`, `repaints` | how often the window is repainted, and what that costs |
+//! | `repaint_interval`, `repaints` | how often the window is repainted, and what that costs |
 //! | `pane_windows`, `undo_steps` | panes in windows of their own, and steps that can be undone |
 
 pub(crate) mod access;
@@ -34,11 +34,11 @@ pub(crate) mod latency;
 pub(crate) mod login;
 pub(crate) mod long_history;
 pub(crate) mod natural_key;
-pub(crate) mod pace;
 pub(crate) mod pane_windows;
 pub(crate) mod payload;
 pub(crate) mod percentage;
 pub(crate) mod published;
+pub(crate) mod repaint_interval;
 pub(crate) mod repaints;
 pub(crate) mod silences;
 pub(crate) mod time;

@@ -77,7 +77,7 @@ pub(crate) struct Scene<'a> {
     /// What that time is ahead of the server's clock.
     pub(crate) source_shift_ns: Option<i64>,
     /// The interval of repaints while updates come.
-    pub(crate) pace_ns: i64,
+    pub(crate) repaint_interval_ns: i64,
     /// Whether the active pane is drawn as a picture, for a file.
     pub(crate) is_picture: bool,
     /// The value that was published last.

@@ -212,7 +212,10 @@ fn schedule(ui: &Ui, scene: &Scene<'_>, pane: &ChartPane, plot: &Plot) {
             .is_none_or(|newest_ns| scene.now_ns - newest_ns > SCROLL_LIVELY_NS);
         let (least_ns, most_ns) = match scene.quiet() {
             Quiet::No if is_quiet => (SCROLL_MAX_NS, SCROLL_MAX_NS),
-            Quiet::No => (scene.pace_ns, SCROLL_MAX_NS.max(scene.pace_ns)),
+            Quiet::No => {
+                let interval_ns = scene.repaint_interval_ns;
+                (interval_ns, SCROLL_MAX_NS.max(interval_ns))
+            }
             Quiet::Seconds => (SECOND, SECOND),
             Quiet::Minutes => (SCROLL_STILL_NS, SCROLL_STILL_NS),
         };

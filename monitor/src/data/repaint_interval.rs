@@ -40,12 +40,12 @@ pub(crate) struct Work {
 
 /// Chooses the interval of repaints by what they cost.
 #[derive(Debug)]
-pub(crate) struct RepaintPace {
+pub(crate) struct RepaintInterval {
     interval: Duration,
     measured: Option<(Instant, Work)>,
 }
 
-impl Default for RepaintPace {
+impl Default for RepaintInterval {
     fn default() -> Self {
         Self {
             interval: INTERVAL_MIN,
@@ -54,7 +54,7 @@ impl Default for RepaintPace {
     }
 }
 
-impl RepaintPace {
+impl RepaintInterval {
     /// The interval.
     pub(crate) fn interval(&self) -> Duration {
         self.interval
@@ -89,12 +89,12 @@ impl RepaintPace {
 
 /// Wakes the window for new updates: at once after silence, and else once per interval.
 #[derive(Debug, Default)]
-pub(crate) struct WakePace {
+pub(crate) struct WakeTimes {
     /// When the window was woken last, or will be.
     woken: Option<Instant>,
 }
 
-impl WakePace {
+impl WakeTimes {
     /// How long the window may wait with an update that came at `now`.
     pub(crate) fn wait(&mut self, now: Instant, interval: Duration) -> Duration {
         let next = self.woken.map(|woken| woken + interval);
@@ -114,17 +114,17 @@ mod tests {
     #[test]
     fn the_first_update_after_silence_is_shown_at_once_and_the_next_ones_in_turn() {
         let start = Instant::now();
-        let mut pace = WakePace::default();
-        assert_eq!(pace.wait(start, 33 * MS), AT_ONCE);
-        assert_eq!(pace.wait(start + 10 * MS, 33 * MS), 23 * MS);
-        assert_eq!(pace.wait(start + 40 * MS, 33 * MS), 26 * MS);
-        assert_eq!(pace.wait(start + 500 * MS, 33 * MS), AT_ONCE);
+        let mut times = WakeTimes::default();
+        assert_eq!(times.wait(start, 33 * MS), AT_ONCE);
+        assert_eq!(times.wait(start + 10 * MS, 33 * MS), 23 * MS);
+        assert_eq!(times.wait(start + 40 * MS, 33 * MS), 26 * MS);
+        assert_eq!(times.wait(start + 500 * MS, 33 * MS), AT_ONCE);
         assert!(!AT_ONCE.is_zero(), "one repaint, not two");
     }
 
     /// The interval and the part of a core after a minute in which a repaint takes `cost` and
     /// everything else takes `rest` of a core.
-    fn after_a_minute(pace: &mut RepaintPace, cost: Duration, rest: f64) -> (Duration, f64) {
+    fn after_a_minute(chosen: &mut RepaintInterval, cost: Duration, rest: f64) -> (Duration, f64) {
         let (mut now, mut work, mut load) = (
             Instant::now(),
             Work {
@@ -133,66 +133,66 @@ mod tests {
             },
             0.0,
         );
-        pace.measured(now, work);
+        chosen.measured(now, work);
         for _ in 0..40 {
-            assert!(!pace.is_due(now + MEASURE / 2));
-            let repaints = (MEASURE.as_secs_f64() / pace.interval().as_secs_f64()) as u64;
+            assert!(!chosen.is_due(now + MEASURE / 2));
+            let repaints = (MEASURE.as_secs_f64() / chosen.interval().as_secs_f64()) as u64;
             let cpu = cost * repaints as u32 + MEASURE.mul_f64(rest);
             now += MEASURE;
             work.cpu += cpu;
             work.repaints += repaints;
             load = cpu.as_secs_f64() / MEASURE.as_secs_f64();
-            assert!(pace.is_due(now));
-            pace.measured(now, work);
+            assert!(chosen.is_due(now));
+            chosen.measured(now, work);
         }
-        (pace.interval(), load)
+        (chosen.interval(), load)
     }
 
     #[test]
     fn expensive_repaints_become_rarer_and_cheap_ones_frequent_again() {
-        let mut pace = RepaintPace::default();
-        let (interval, load) = after_a_minute(&mut pace, 24 * MS, 0.0);
+        let mut chosen = RepaintInterval::default();
+        let (interval, load) = after_a_minute(&mut chosen, 24 * MS, 0.0);
         assert!(
             (100 * MS..120 * MS).contains(&interval) && load <= LOAD_MAX,
             "24 ms each: {interval:?}, {load}"
         );
-        let (interval, load) = after_a_minute(&mut pace, 12 * MS, 0.1);
+        let (interval, load) = after_a_minute(&mut chosen, 12 * MS, 0.1);
         assert!(
             (90 * MS..115 * MS).contains(&interval) && load <= LOAD_MAX + 0.01,
             "12 ms each, and 10 % for receiving: {interval:?}, {load}"
         );
-        let (interval, _) = after_a_minute(&mut pace, 60 * MS, 0.0);
+        let (interval, _) = after_a_minute(&mut chosen, 60 * MS, 0.0);
         assert!(interval > INTERVAL_MAX - MS, "60 ms each: {interval:?}");
-        let (interval, _) = after_a_minute(&mut pace, 2 * MS, 0.0);
+        let (interval, _) = after_a_minute(&mut chosen, 2 * MS, 0.0);
         assert!(interval < INTERVAL_MIN + MS, "2 ms each: {interval:?}");
     }
 
     #[test]
     fn repaints_for_the_pointer_do_not_make_those_for_updates_rarer() {
         let start = Instant::now();
-        let mut pace = RepaintPace::default();
+        let mut chosen = RepaintInterval::default();
         let mut work = Work {
             cpu: Duration::ZERO,
             repaints: 0,
         };
         for second in 0..60 {
-            pace.measured(start + Duration::from_secs(2 * second), work);
+            chosen.measured(start + Duration::from_secs(2 * second), work);
             // A drag at 60 repaints per second, of 8 ms each, takes half a core.
             work.cpu += 120 * 8 * MS;
             work.repaints += 120;
         }
-        assert!(pace.interval() < 37 * MS, "{:?}", pace.interval());
+        assert!(chosen.interval() < 37 * MS, "{:?}", chosen.interval());
     }
 
     #[test]
     fn without_a_repaint_nothing_is_learnt() {
         let start = Instant::now();
-        let mut pace = RepaintPace::default();
+        let mut chosen = RepaintInterval::default();
         for second in 0..60 {
             let cpu = Duration::from_secs(second);
             let work = Work { cpu, repaints: 7 };
-            pace.measured(start + Duration::from_secs(2 * second), work);
+            chosen.measured(start + Duration::from_secs(2 * second), work);
         }
-        assert_eq!(pace.interval(), INTERVAL_MIN);
+        assert_eq!(chosen.interval(), INTERVAL_MIN);
     }
 }
