@@ -1,7 +1,7 @@
 //! The simulated feed: synthetic but realistic markets and sensors.
 //!
-//! [`Simulation`] has no clock: the same settings and start time give the same updates, at whatever
-//! pace they are requested. The feed requests them in real time.
+//! [`Simulation`] has no clock: the same settings and start time give the same updates, however fast
+//! they are requested. The feed requests them in real time.
 //!
 //! The files in reading order:
 //!

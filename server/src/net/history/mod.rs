@@ -180,7 +180,7 @@ enum Early {
 }
 
 impl Answering {
-    /// Writes the answer at the pace of its client. If that ends early, the client can tell.
+    /// Writes the answer as fast as its client reads. If that ends early, the client can tell.
     async fn run(self, source: Source) {
         let mut number = 0;
         let result = self.write(source, &mut number).await;

@@ -26,7 +26,7 @@ use super::{
     nodes::{self, Cluster, once_whole},
     subscribers::Subscribers,
 };
-use crate::ledger::{Pace, TOGETHER, lineage, publish_anywhere, publish_once};
+use crate::ledger::{TOGETHER, Timing, lineage, publish_anywhere, publish_once};
 
 /// Updates per second; `TICKCAST_FAULTS_RATE` says otherwise.
 const RATE: u64 = 2_000;
@@ -296,7 +296,7 @@ async fn faults_of_every_kind_lose_nothing_and_double_nothing_and_nodes_stay_equ
     let servers = number("TICKCAST_FAULTS_SERVERS").unwrap_or(SERVERS);
     println!("TICKCAST_FAULTS_SEED={seed}, {rate} updates per second, {servers} servers of NATS");
     let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
-    let pace = Pace {
+    let timing = Timing {
         interval: Duration::from_secs(1) * TOGETHER as u32 / rate as u32,
         patience: PATIENCE,
     };
@@ -328,7 +328,7 @@ async fn faults_of_every_kind_lose_nothing_and_double_nothing_and_nodes_stay_equ
             let (urls, ledger) = (urls.clone(), Arc::clone(&subscribers.ledger));
             tokio::spawn(async move {
                 tokio::join!(
-                    publish_anywhere(&urls, &ledger, pace),
+                    publish_anywhere(&urls, &ledger, timing),
                     publish_once(&urls, &ledger)
                 );
             })

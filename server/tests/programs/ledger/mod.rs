@@ -21,7 +21,7 @@ use tickcast_server_testkit::subscriber::number;
 
 pub(crate) use self::{
     publishers::{
-        Pace, lineage, lineage_if_any, publish, publish_anywhere, publish_last, publish_once,
+        Timing, lineage, lineage_if_any, publish, publish_anywhere, publish_last, publish_once,
     },
     subscriber::Subscriber,
 };

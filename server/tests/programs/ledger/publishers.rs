@@ -22,14 +22,14 @@ use super::{Ledger, OF_ONCE, ONCE_TOPIC, RETRY, TOGETHER, TOPICS, topic_of};
 const ONCE_INTERVAL: Duration = Duration::from_millis(1);
 
 /// 20,000 updates per second, by a publisher that waits for ever.
-const FAST: Pace = Pace {
+const FAST: Timing = Timing {
     interval: Duration::from_millis(10),
     patience: Duration::from_hours(1),
 };
 
-/// How a publisher publishes.
+/// When a publisher publishes, and how long it waits.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Pace {
+pub(crate) struct Timing {
     /// Time between two publishes.
     pub(crate) interval: Duration,
     /// How long it waits for an acknowledgement before it gives the server up.
@@ -45,12 +45,12 @@ pub(crate) async fn publish(url: &str, ledger: &Ledger) {
 
 /// Publishes at the servers in turn, until the ledger says so and what the last one got is
 /// acknowledged. It goes on at the next server when one is gone or silent.
-pub(crate) async fn publish_anywhere(urls: &[String], ledger: &Ledger, pace: Pace) {
+pub(crate) async fn publish_anywhere(urls: &[String], ledger: &Ledger, timing: Timing) {
     for (index, url) in urls.iter().cycle().enumerate() {
         let options = ConnectOptions::new(url, Encoding::Bincode);
-        let connecting = timeout(pace.patience, Connection::connect(&options)).await;
+        let connecting = timeout(timing.patience, Connection::connect(&options)).await;
         if let Ok(Ok(mut connection)) = connecting {
-            let given_up = session(&mut connection, ledger, pace).await;
+            let given_up = session(&mut connection, ledger, timing).await;
             let is_over = given_up.is_empty() && ledger.is_pausing.load(Ordering::Relaxed);
             let given_up = given_up.into_iter().map(|publish| (publish, index));
             ledger.late.lock().unwrap().extend(given_up);
@@ -64,7 +64,7 @@ pub(crate) async fn publish_anywhere(urls: &[String], ledger: &Ledger, pace: Pac
 
 /// Publishes at one server. Returns what it has not acknowledged, by the numbers of the first
 /// updates.
-async fn session(connection: &mut Connection, ledger: &Ledger, pace: Pace) -> Vec<u64> {
+async fn session(connection: &mut Connection, ledger: &Ledger, timing: Timing) -> Vec<u64> {
     let (mut sent, mut epoch) = (BTreeMap::new(), Epoch(0));
     let (mut due, mut acked) = (Instant::now(), Instant::now());
     for id in 1.. {
@@ -79,12 +79,12 @@ async fn session(connection: &mut Connection, ledger: &Ledger, pace: Pace) -> Ve
             }
             sent.insert(id, first);
             let publish = publish_of(id, first);
-            let sending = timeout(pace.patience, connection.send(&publish)).await;
+            let sending = timeout(timing.patience, connection.send(&publish)).await;
             if !matches!(sending, Ok(Ok(()))) {
                 break;
             }
         }
-        due += pace.interval;
+        due += timing.interval;
         loop {
             tokio::select! {
                 () = sleep_until(due) => break,
@@ -99,7 +99,7 @@ async fn session(connection: &mut Connection, ledger: &Ledger, pace: Pace) -> Ve
                 },
             }
         }
-        if !sent.is_empty() && acked.elapsed() > pace.patience {
+        if !sent.is_empty() && acked.elapsed() > timing.patience {
             break;
         }
     }
