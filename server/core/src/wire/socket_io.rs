@@ -13,7 +13,8 @@ use super::{
     place::Place,
 };
 
-/// The id of a request whose client wants no acknowledgement. Its answer is an event.
+/// The id of a request whose client wants no acknowledgement. Its answer is an event, which does
+/// not show this id.
 pub const NO_ACK: RequestId = RequestId::MAX;
 
 /// What is in front of a batch: an Engine.IO message (4) with a Socket.IO event (2).
@@ -54,10 +55,19 @@ pub(super) fn answer_at(json: &[u8], offset: &str) -> Bytes {
 }
 
 fn event(json: &[u8], offset: Option<&str>) -> Bytes {
+    let kind = kind(json);
     let mut packet = b"42[\"".to_vec();
-    packet.extend_from_slice(kind(json));
+    packet.extend_from_slice(kind);
     packet.extend_from_slice(b"\",");
-    packet.extend_from_slice(json);
+    match id(json) {
+        Some((NO_ACK, len)) => {
+            let (start, rest) = json.split_at(TYPE.len() + kind.len());
+            packet.extend_from_slice(start);
+            packet.push(b'"');
+            packet.extend_from_slice(&rest[len..]);
+        }
+        _ => packet.extend_from_slice(json),
+    }
     append_event_end(offset, &mut packet);
     framed(Opcode::Text, &packet)
 }
@@ -69,7 +79,7 @@ fn acknowledgement(id: RequestId, json: &[u8]) -> Bytes {
     framed(Opcode::Text, &packet)
 }
 
-/// What the codec writes in front of a message's type, and behind it in front of an id.
+/// What the codec writes in front of a message's type, and after it in front of an id.
 const TYPE: &[u8] = b"{\"type\":\"";
 const ID: &[u8] = b"\",\"id\":";
 
@@ -82,11 +92,17 @@ fn kind(json: &[u8]) -> &[u8] {
 
 /// The request that a message acknowledges.
 fn acknowledged(json: &[u8]) -> Option<RequestId> {
-    let behind = &json[TYPE.len() + kind(json).len()..];
-    let id = behind.strip_prefix(ID)?;
-    let digits = id.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let id = std::str::from_utf8(&id[..digits]).ok()?.parse().ok()?;
+    let (id, _) = id(json)?;
     (id != NO_ACK).then_some(id)
+}
+
+/// The id of an answer, and the bytes from the end of its type to the end of the id.
+fn id(json: &[u8]) -> Option<(RequestId, usize)> {
+    let after = &json[TYPE.len() + kind(json).len()..];
+    let id = after.strip_prefix(ID)?;
+    let digits = id.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let number = std::str::from_utf8(&id[..digits]).ok()?.parse().ok()?;
+    Some((number, ID.len() + digits))
 }
 
 /// The offset at the end of an event's frame.
@@ -169,9 +185,12 @@ mod tests {
     }
 
     #[test]
-    fn a_request_without_acknowledgement_is_answered_by_an_event() {
+    fn a_request_without_acknowledgement_is_answered_by_an_event_without_id() {
         let frame = packet(&published(NO_ACK), None);
-        assert!(text(&frame).starts_with("42[\"published\",{"));
+        let event = r#"42["published",{"type":"published","position":9}]"#;
+        assert_eq!(text(&frame), event);
+        let with_offset = answer_at(&published(NO_ACK), "o");
+        assert_eq!(text(&with_offset), event.replace("}]", "},\"o\"]"));
     }
 
     #[test]
