@@ -34,7 +34,7 @@ mod verify;
 pub use authority::{Authority, Denied, REVOCATIONS_MAX, Review, Revocations, Revoked};
 pub use claims::{Claims, Source};
 pub use known::Identity;
-pub use pattern::{Pattern, SUBJECT_MAX_BYTES};
+pub use pattern::{Pattern, PatternError, SUBJECT_MAX_BYTES};
 pub use rights::{FILTERS_MAX, Limits, Narrowing, Rights};
 pub(crate) use rights::{include, select};
 pub use role::{Role, RoleError};

@@ -1,5 +1,7 @@
 //! A filter of a role.
 
+use std::{error::Error, fmt};
+
 use tickcast_protocol::topic::{Filter, TopicError};
 
 /// Longest subject, in bytes: it stands in filters, which have 256.
@@ -8,15 +10,44 @@ pub const SUBJECT_MAX_BYTES: usize = 128;
 /// Stands for the subject.
 const PLACEHOLDER: &str = "{sub}";
 
+/// Why a pattern was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PatternError {
+    /// It is no filter.
+    Filter(TopicError),
+    /// It has a placeholder that stands for nothing, braces included.
+    Placeholder(String),
+}
+
+impl fmt::Display for PatternError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Filter(error) => error.fmt(formatter),
+            Self::Placeholder(name) => write!(
+                formatter,
+                "there is no placeholder {name}: use {PLACEHOLDER}, which stands for the token's \
+                 subject, or + for any level"
+            ),
+        }
+    }
+}
+
+impl Error for PatternError {}
+
 /// A topic filter in which `{sub}` stands for the subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern(String);
 
 impl Pattern {
-    /// Checks a pattern by the rules for filters.
-    pub fn new(text: &str) -> Result<Self, TopicError> {
-        Filter::new(&text.replace(PLACEHOLDER, "s"))?;
-        Ok(Self(text.to_owned()))
+    /// Checks a pattern by the rules for filters. Other names in braces than `{sub}` are refused:
+    /// they would stand for themselves, and so select topics that no client has.
+    pub fn new(text: &str) -> Result<Self, PatternError> {
+        let example = text.replace(PLACEHOLDER, "s");
+        Filter::new(&example).map_err(PatternError::Filter)?;
+        match name_in_braces(&example) {
+            Some(name) => Err(PatternError::Placeholder(name.to_owned())),
+            None => Ok(Self(text.to_owned())),
+        }
     }
 
     /// The pattern as text.
@@ -37,6 +68,19 @@ impl Pattern {
         let expanded = is_plain.then(|| self.0.replace(PLACEHOLDER, subject))?;
         Filter::new(&expanded).ok()
     }
+}
+
+/// The first name in braces, with its braces.
+fn name_in_braces(text: &str) -> Option<&str> {
+    let mut opened = text.match_indices('{').map(|(at, _)| &text[at..]);
+    opened.find_map(|rest| {
+        let name = &rest[1..rest.find('}')?];
+        let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic())
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
+        is_name.then(|| &rest[..name.len() + 2])
+    })
 }
 
 #[cfg(test)]
@@ -65,6 +109,26 @@ mod tests {
     fn a_pattern_obeys_the_rules_for_filters() {
         for wrong in ["", "a/#/{sub}", "a+/{sub}", "{sub}#"] {
             assert!(Pattern::new(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_placeholder_that_stands_for_nothing_is_refused() {
+        for (text, name) in [
+            ("desk/{user}/#", "{user}"),
+            ("{sub}/{client_id}", "{client_id}"),
+            ("a/{{Sub}", "{Sub}"),
+        ] {
+            let error = Pattern::new(text).unwrap_err();
+            assert_eq!(
+                error,
+                PatternError::Placeholder(name.to_owned()),
+                "{text:?}"
+            );
+        }
+        // Braces around anything else are a part of a name.
+        for text in ["a/{}", "a/{1}", "a/{", "a/}{", "a/{b c}", "{sub}{sub}"] {
+            assert!(Pattern::new(text).is_ok(), "{text:?}");
         }
     }
 }

@@ -112,20 +112,22 @@ fn everything_that_is_wrong_with_the_file_is_told_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let (_, table) = made("a/b", "own");
     let text = format!(
-        "[roles.bad]\nsubscribe = [\"a+\"]\n[roles.own]\npublish = [\"{{sub}}/#\"]\n\
+        "[roles.bad]\nsubscribe = [\"a+\"]\n[roles.user]\nsubscribe = [\"{{user}}/#\"]\n\
+         [roles.own]\npublish = [\"{{sub}}/#\"]\n\
          [anonymous]\nrole = \"none\"\n{table}\
          [[tokens]]\nid = \"x\"\nsubject = \"x\"\nrole = \"own\"\nsha256 = \"12\"\n"
     );
     let problems = load(folder.path(), &text).unwrap_err();
     for (problem, part) in problems.iter().zip([
         "role \"bad\": filter \"a+\"",
+        "role \"user\": filter \"{user}/#\": there is no placeholder {user}: use {sub}",
         "anonymous: the server has no role \"none\"",
         "the token's subject cannot stand in the filter \"{sub}/#\"",
         "token \"x\": sha256 is not the hash of a token",
     ]) {
         assert!(problem.contains(part), "{problem:?} has no {part:?}");
     }
-    assert_eq!(problems.len(), 4, "{problems:?}");
+    assert_eq!(problems.len(), 5, "{problems:?}");
     let problems = load(folder.path(), "[roles.a]\nsubscribe = 5\n").unwrap_err();
     assert!(problems[0].contains("identities.toml:2:"), "{problems:?}");
 }
