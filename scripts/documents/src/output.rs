@@ -5,13 +5,14 @@ use std::{
     io::Read,
     os::unix::process::CommandExt,
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, Once, PoisonError, atomic::AtomicBool},
     thread,
     time::{Duration, Instant},
 };
 
 use regex::Regex;
 use rustix::process::{Pid, Signal, kill_process_group};
+use signal_hook::{consts::SIGINT, flag};
 
 /// Longest wait for something that must happen, on a machine that does much else.
 pub const DEADLINE: Duration = Duration::from_secs(120);
@@ -82,12 +83,14 @@ impl Output {
 pub struct Running(Child);
 
 impl Running {
-    /// Starts it in a process group of its own, with an open standard input.
+    /// Starts it in a process group of its own, with an open standard input. Ctrl+C ends it also
+    /// where the tests run in the background of a shell.
     ///
     /// # Panics
     ///
     /// If it cannot be started.
     pub fn start(command: &mut Command, output: &Output) -> Self {
+        no_longer_ignore_interrupts();
         let spawned = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -135,6 +138,17 @@ impl Drop for Running {
     }
 }
 
+/// A shell makes what it runs in the background ignore SIGINT, and all programs that are started
+/// from there inherit that. They do not inherit a handler: so this process gets one. It does what
+/// the signal does where it is not ignored.
+fn no_longer_ignore_interrupts() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let always = Arc::new(AtomicBool::new(true));
+        flag::register_conditional_default(SIGINT, always).expect("a process may handle SIGINT");
+    });
+}
+
 /// Whether a process of a group runs. One that has ended may wait to be reaped for long, where its
 /// parent is gone and the first process of the system is a simple one.
 fn lives(group: Pid) -> bool {
@@ -164,5 +178,33 @@ pub fn until<T>(mut found: impl FnMut() -> Option<T>) -> Result<T, String> {
         }
         #[allow(clippy::disallowed_methods, reason = "a test may wait")]
         thread::sleep(STEP);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::env;
+
+    use super::*;
+
+    /// Set where the test runs with the signal ignored.
+    const IGNORES: &str = "TICKCAST_TEST_IGNORES_SIGINT";
+
+    #[test]
+    fn a_command_can_be_stopped_where_the_signal_is_ignored() {
+        if env::var_os(IGNORES).is_none() {
+            let test = "output::tests::a_command_can_be_stopped_where_the_signal_is_ignored";
+            let ignoring = Command::new("sh")
+                .args(["-c", "trap '' INT; exec \"$0\" --exact \"$1\""])
+                .args([env::current_exe().unwrap().as_os_str(), test.as_ref()])
+                .env(IGNORES, "1")
+                .output()
+                .unwrap();
+            let text = String::from_utf8_lossy(&ignoring.stdout);
+            assert!(text.contains("1 passed"), "{text}");
+            return;
+        }
+        let running = Running::start(Command::new("sleep").arg("600"), &Output::default());
+        running.stop().unwrap();
     }
 }
