@@ -126,20 +126,33 @@ async fn an_incomplete_handshake_times_out_and_an_invalid_one_is_refused() {
             head("Sec-WebSocket-Protocol: soap\r\n"),
             400,
         ),
-        (
-            "a long header",
-            head(&format!("X-Long: {}\r\n", "x".repeat(20_000))),
-            431,
-        ),
-        (
-            "many header fields",
-            head(&"X-Many: x\r\n".repeat(100)),
-            431,
-        ),
     ] {
         let answer = ask(server.address, &head).await;
         assert_eq!(answer.status, status, "{what}: {answer:?}");
+        assert_ne!(answer.body, "", "{what}");
     }
     assert_eq!(get(server.address, "/nowhere").await.status, 404);
     bystander.is_served().await;
+}
+
+/// As docs/operations.md says (refused requests).
+#[tokio::test]
+async fn what_is_not_readable_as_http_has_an_answer_without_text() {
+    let server = server(&[]).await;
+    const GET: &str = "GET / HTTP/1.1\r\nHost: localhost\r\n";
+    const POST: &str = "POST /v1/publish HTTP/1.1\r\nHost: localhost\r\n";
+    for (head, status) in [
+        (format!("{GET}X-Long: {}\r\n", "x".repeat(20_000)), 431),
+        (GET.to_owned() + &"X-Many: x\r\n".repeat(100), 431),
+        (format!("{GET}X Spaced: x\r\n"), 400),
+        ("GET / HTTP/3.0\r\nHost: localhost\r\n".to_owned(), 400),
+        ("{}\r\n".to_owned(), 400),
+        (format!("{POST}Content-Length: x\r\n"), 400),
+        (format!("{POST}Transfer-Encoding: x\r\n"), 400),
+    ] {
+        let answer = ask(server.address, &head).await;
+        let found = (answer.status, answer.body.as_str());
+        assert_eq!(found, (status, ""), "{head:.80}");
+    }
+    assert_eq!(ask(server.address, GET).await.status, 200);
 }
