@@ -10,6 +10,7 @@ import { plotOf, valuesOf } from '../page/chart/geometry.js';
 import { LINE, MOVE, extremesOf, linePath } from '../page/chart/line-path.js';
 import { Points } from '../page/chart/points.js';
 import { extremesOfRows, flawBoxes, rowShapes, withWords } from '../page/chart/row-shapes.js';
+import { rulerLines } from '../page/chart/ruler.js';
 import { timeTicks, valueRange, valueTicks } from '../page/chart/scale.js';
 import { composeScene } from '../page/chart/scene.js';
 import { StateList, legendOf, stateAt, stateBoxes } from '../page/chart/states.js';
@@ -33,7 +34,7 @@ function pointsOf(list) {
 }
 
 const seriesOf = (list, fields = {}) => ({
-  kind: 'line', points: pointsOf(list), isStepped: true, hasPair: false, number: list.at(-1)[1], decimals: 2, isExact: true, unit: '',
+  kind: 'line', points: pointsOf(list), isStepped: true, hasPair: false, number: list.at(-1)[1], decimals: 2, isPrice: true, unit: '',
   isOld: false, statuses: [], joins: [], notes: [], rows: [], ...fields,
 });
 
@@ -217,11 +218,19 @@ test('values that a chart cannot show have no lines and do no harm', () => {
   compose(seriesOf([[20, -1.7e308], [10, 1.7e308]], { isStepped: false }));
 });
 
+test('a ruler has no percentage of a reading next to zero, and one of a price', () => {
+  const change = (list, fields) => rulerLines(seriesOf(list, fields), [], NOW_S - 60, NOW_S)[1];
+  const moved = [[30, 0.5], [20, 50], [10, 0.75]];
+  assert.equal(change(moved), 'Δ +0.25 (+50.000 %)');
+  assert.equal(change(moved, { isPrice: false }), 'Δ +0.25');
+  assert.equal(change([[30, 20], [10, 25]], { isPrice: false }), 'Δ +5.00 (+25.000 %)');
+});
+
 test('the labels of a reading have the decimals of the step, those of a price of the source, with the unit', () => {
   const labels = (list, fields) => compose(seriesOf(list, fields)).values.map(({ label }) => label).filter(Boolean);
-  assert.ok(labels([[30, 20.125], [10, 29.5]], { decimals: 3, isExact: false, unit: '°C' }).every((label) => /^\d\d °C$/.test(label)));
+  assert.ok(labels([[30, 20.125], [10, 29.5]], { decimals: 3, isPrice: false, unit: '°C' }).every((label) => /^\d\d °C$/.test(label)));
   assert.ok(labels([[30, 20], [10, 29.5]]).every((label) => /^\d\d\.00$/.test(label)));
-  assert.ok(labels([[30, 1.2e-7], [10, 2.4e-7]], { decimals: 8, isExact: false }).every((label) => /^\d(\.\d)?e-7$/.test(label)));
+  assert.ok(labels([[30, 1.2e-7], [10, 2.4e-7]], { decimals: 8, isPrice: false }).every((label) => /^\d(\.\d)?e-7$/.test(label)));
   assert.equal(compose(seriesOf([[30, 1], [10, 2]], { unit: 'm³/h·K' })).unit, 'm³/h·K');
 });
 

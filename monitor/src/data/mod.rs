@@ -11,6 +11,7 @@
 //! | `long_history` | candles and rows of the server, and the live updates that go on from them |
 //! | `topics`, `tree` | all topics within a memory limit, and as a tree of their levels |
 //! | `derived` | topics that are computed from others |
+//! | `percentage` | which percentages say something |
 //! | `chart` | from samples to drawings |
 //! | `payload` | payloads as people read them |
 //! | `alerts` | rules that watch topics |

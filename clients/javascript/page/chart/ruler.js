@@ -1,6 +1,6 @@
 // What is between two times of a chart: differences and statistics.
 
-import { age, fixed, grouped, signed } from '../shared/format.js';
+import { age, fixed, grouped, isTooSmall, signed } from '../shared/format.js';
 import { stateAt } from './states.js';
 
 const PERCENT_DECIMALS = 3;
@@ -61,7 +61,8 @@ export function rulerLines(series, gaps, from_s, to_s) {
   const { decimals, unit } = series;
   const text = (number) => fixed(number, decimals);
   if (count > 0) {
-    const percent = first === 0 ? '' : ` (${signed(((last - first) / Math.abs(first)) * 100, PERCENT_DECIMALS)} %)`;
+    const isSmall = first === 0 || isTooSmall(first, { least: low, greatest: high }, series.isPrice);
+    const percent = isSmall ? '' : ` (${signed(((last - first) / Math.abs(first)) * 100, PERCENT_DECIMALS)} %)`;
     lines.push(`Δ ${signed(last - first, decimals) || '0'}${unit ? ` ${unit}` : ''}${percent}`);
     lines.push(`min ${text(low)}  max ${text(high)}`);
     lines.push(`${mean === null ? '' : `mean ${fixed(mean, decimals + 1)} · `}n ${grouped(String(count))}${volume === null ? '' : ` · volume ${grouped(String(Number(volume.toPrecision(6))))}`}`);

@@ -107,11 +107,11 @@ function rulerBox({ series, gapList, ruler, character_px }, plot) {
 }
 
 /** The values of the grid's lines, with their labels. */
-export function valueLabels({ decimals, isExact, unit }, plot, { low, high }) {
+export function valueLabels({ decimals, isPrice, unit }, plot, { low, high }) {
   const ticks = valueTicks(low, high, plot.bottom - plot.top, decimals);
   // A price has the decimals of its source, a reading those of the step.
   const step = ticks.length > 1 ? ticks[1] - ticks[0] : high - low;
-  const digits = isExact ? decimals : Math.min(decimals, Math.max(-Math.floor(Math.log10(step) + 1e-9), 0));
+  const digits = isPrice ? decimals : Math.min(decimals, Math.max(-Math.floor(Math.log10(step) + 1e-9), 0));
   return ticks.map((value) => ({ value, label: withShortUnit(fixed(Math.abs(value) < step / 2 ? 0 : value, digits), unit) }));
 }
 

@@ -1,6 +1,6 @@
 // What a chart shows of a topic, in the words of the chart.
 
-import { span } from '../shared/format.js';
+import { isPrice, span } from '../shared/format.js';
 
 const NO_STATUSES = [];
 export const NOTHING = { intervals: [], joins: [], notes: [] };
@@ -15,7 +15,7 @@ export const NOTHING = { intervals: [], joins: [], notes: [] };
  */
 export function seriesOf(row, chart, detail, joins, past) {
   const { kind, number, decimals, unit, isOld, points } = row;
-  const common = { number, decimals, unit, isOld, statuses: row.statuses ?? NO_STATUSES, joins: [], notes: [], isExact: kind === 'trade' || kind === 'quote' };
+  const common = { number, decimals, unit, isOld, statuses: row.statuses ?? NO_STATUSES, joins: [], notes: [], isPrice: isPrice(kind) };
   if (isWords(row)) {
     if (!detail || detail.states.changes.length === 0) return null;
     return { ...common, kind: 'states', states: detail.states, number: null };

@@ -2,7 +2,7 @@
 // Everything has a bound.
 
 import { Points } from '../chart/points.js';
-import { fixed, grouped, isTooSmall, nsToMs } from '../shared/format.js';
+import { fixed, grouped, isPrice, isTooSmall, nsToMs } from '../shared/format.js';
 import { decimalsOf, readValue } from '../shared/value.js';
 
 /** Further topics are counted, not shown. */
@@ -272,6 +272,6 @@ const changeSince = (first, number) => (first === 0 || first === null || number 
 
 function setBase(row, number) {
   row.base = number;
-  row.isBaseSmall = number !== null && isTooSmall(number, row);
+  row.isBaseSmall = number !== null && isTooSmall(number, row, isPrice(row.kind));
   row.change = row.isBaseSmall ? null : changeSince(number, row.number);
 }

@@ -61,16 +61,19 @@ export function percent(change) {
   return `${text}${THOUSANDS_SEPARATOR}${unit}`;
 }
 
+/** Whether the values of a kind are prices. */
+export const isPrice = (kind) => kind === 'trade' || kind === 'quote';
+
 /**
  * Whether a percentage of a number says nothing about values with this range: it was next to zero
  * by chance. A price that stays above zero has a percentage whatever it does.
  *
- * @param {{ kind: string, least: number, greatest: number }} range
+ * @param {{ least: number, greatest: number }} range
+ * @param {boolean} isOfPrice whether the values are prices
  */
-export function isTooSmall(base, { kind, least, greatest }) {
+export function isTooSmall(base, { least, greatest }, isOfPrice) {
   const [from, to] = [Math.min(least, base), Math.max(greatest, base)];
-  const isPrice = kind === 'trade' || kind === 'quote';
-  return !(isPrice && from > 0) && Math.abs(base) * RANGE_MAX_BASES < to - from;
+  return !(isOfPrice && from > 0) && Math.abs(base) * RANGE_MAX_BASES < to - from;
 }
 
 export function rate(per_s) {

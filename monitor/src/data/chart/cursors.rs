@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 use tickcast_protocol::message::TimeNs;
 
 use super::rows::{ChartRow, row_at};
-use crate::data::history::{LANE_MAIN, SampleSeries, SeriesKind};
+use crate::data::{
+    history::{LANE_MAIN, SampleSeries, SeriesKind},
+    percentage,
+};
 
 /// Two times on a chart that stay where they are while data flows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +27,8 @@ pub(crate) struct Measured {
     pub(crate) range: Option<Spread>,
     /// The part of which only rows are known, if there is any.
     pub(crate) coarse: Option<CoarsePart>,
+    /// Whether the values are prices.
+    pub(crate) is_price: bool,
 }
 
 /// The smallest, the largest and the mean value of some updates.
@@ -119,6 +124,7 @@ impl Cursors {
                 until_ns: last.end_ns,
                 length_ns: within.iter().map(|row| row.length_ns).max().unwrap_or(0),
             }),
+            is_price: series.kind().is_price(),
         }
     }
 }
@@ -130,10 +136,20 @@ impl Measured {
         Some(b? - a?)
     }
 
-    /// The change in percent of the value at A; `None` if that is zero.
+    /// The change in percent of the value at A; `None` if that is too small beside the values in
+    /// between.
     pub(crate) fn percent(&self) -> Option<f64> {
-        let percent = self.change()? / self.at[0]?.abs() * 100.0;
-        percent.is_finite().then_some(percent)
+        let [a, b] = self.at;
+        self.percent_of(a?, b?)
+    }
+
+    /// The change from one value to another in percent of the first; `None` if that is too small
+    /// beside the values in between.
+    pub(crate) fn percent_of(&self, from: f64, to: f64) -> Option<f64> {
+        let range = self
+            .range
+            .map_or((from, to), |range| (range.min, range.max));
+        percentage::change(from, to, range, self.is_price)
     }
 }
 
@@ -196,6 +212,7 @@ mod tests {
                 mean: Some(inside.iter().sum::<f64>() / inside.len() as f64),
             }),
             coarse: None,
+            is_price: false,
         }
     }
 
@@ -286,5 +303,21 @@ mod tests {
         series.mark_gap(Some(0), GapCause::NotANumber);
         assert_eq!(between(20, 25).measure(&series, &[]).at, [Some(5.0), None]);
         assert_eq!(between(5, 9).measure(&series, &[]), Measured::default());
+    }
+
+    #[test]
+    fn a_reading_next_to_zero_has_no_percentage_and_a_price_has_one() {
+        let samples = [(10, 0.5, 0.0), (20, 50.0, 0.0), (30, 0.75, 0.0)];
+        let percent = |kind| {
+            let mut series = SampleSeries::new(kind);
+            for (time_ns, main, second) in samples {
+                series.append(time_ns, [main, second]);
+            }
+            let measured = Cursors { times_ns: [10, 30] }.measure(&series, &[]);
+            assert_eq!(measured.change(), Some(0.25));
+            measured.percent()
+        };
+        assert_eq!(percent(SeriesKind::Reading), None);
+        assert_eq!(percent(SeriesKind::Trade), Some(50.0));
     }
 }

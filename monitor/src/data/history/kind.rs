@@ -12,6 +12,11 @@ pub enum SeriesKind {
 }
 
 impl SeriesKind {
+    /// Whether the values are prices.
+    pub(crate) fn is_price(self) -> bool {
+        self != Self::Reading
+    }
+
     /// How many values a sample has.
     pub(crate) fn lanes(self) -> usize {
         match self {

@@ -5,7 +5,7 @@ use tickcast_protocol::message::TimeNs;
 use super::canvas::Drawing;
 use crate::data::{
     chart::{ChartLine, ShownAs, ValueBasis, rows::ChartRows, union_of},
-    history::{LANE_MAIN, SampleSeries, SeriesKind},
+    history::{LANE_MAIN, SampleSeries},
     percentage,
 };
 
@@ -35,7 +35,7 @@ impl Drawing {
                         .or_else(|| first_visible(series, start_ns, end_ns)),
                 };
                 let first = first.unwrap_or(min);
-                let is_price = series.kind() != SeriesKind::Reading;
+                let is_price = series.kind().is_price();
                 let is_too_small = percentage::is_too_small(first, (min, max), is_price);
                 ShownAs::percent_of(first).filter(|_| !is_too_small)
             }

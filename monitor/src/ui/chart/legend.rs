@@ -8,6 +8,7 @@ use crate::{
     data::{
         chart::{AxisSide, ValueBasis},
         format,
+        percentage::NO_PERCENTAGE,
         topics::MonitoredTopic,
     },
     ui::{
@@ -228,8 +229,7 @@ fn newest(pane: &ChartPane, topic: &MonitoredTopic) -> Vec<String> {
             ]
         }
         (ValueBasis::Percent, Some(None), _) => {
-            let none = "no % near 0";
-            vec![format!("{text}  {none}"), none.to_owned()]
+            vec![format!("{text}  {NO_PERCENTAGE}"), NO_PERCENTAGE.to_owned()]
         }
         _ => vec![text, short],
     }

@@ -13,6 +13,7 @@ use crate::{
         chart::{Cursors, Known, candles::Candle, rows::ChartRow},
         format,
         history::{LANE_MAIN, LANE_SECOND, SampleSeries, SeriesKind},
+        percentage::NO_PERCENTAGE,
     },
     ui::{
         scene::Scene,
@@ -201,19 +202,22 @@ pub(super) fn ruler_lines(
     let (from, to) = (value(ruler.from.y), value(ruler.to.y));
     let times = (plot.time(ruler.from.x), plot.time(ruler.to.x));
     let (start, end) = (times.0.min(times.1), times.0.max(times.1));
-    let percent = (to - from) / from.abs() * 100.0;
-    let change = format::signed(to - from, charted.topic.decimals);
-    let mut lines = vec![
-        head_line(format!("{change}  {} %", format::signed(percent, 3)), theme),
-        text_line(format::duration(end - start), theme),
-    ];
     let between = Cursors {
         times_ns: [start, end],
     };
     let scene = canvas.scene;
     let measured = cursor_table::measured(scene, charted.topic, between, &canvas.window());
-    let Some((measured, all)) = measured.and_then(|measured| Some((measured, measured.range?)))
-    else {
+    let measured = measured.unwrap_or_default();
+    let change = format::signed(to - from, charted.topic.decimals);
+    let percent = match measured.percent_of(from, to) {
+        Some(percent) => format!("{} %", format::signed(percent, 3)),
+        None => NO_PERCENTAGE.to_owned(),
+    };
+    let mut lines = vec![
+        head_line(format!("{change}  {percent}"), theme),
+        text_line(format::duration(end - start), theme),
+    ];
+    let Some(all) = measured.range else {
         return lines;
     };
     let extremes = format!("min {}  max {}", number(all.min), number(all.max));
