@@ -62,6 +62,20 @@ test('the overview loads its modules at once, not one after the other', () => {
   assert.deepEqual(named.toSorted(), [...needed].toSorted());
 });
 
+test('the list of the pages has every file once', () => {
+  const rows = read('page/README.md').matchAll(/^\| (`[^|]+`) \|/gm);
+  const named = [...rows].flatMap(([, cell]) => {
+    let folder = '';
+    return [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => {
+      const path = name.includes('/') ? name : `${folder}${name}`;
+      folder = path.slice(0, path.lastIndexOf('/') + 1);
+      return path;
+    });
+  });
+  const files = filesIn('page').map((path) => path.slice('page/'.length)).filter((path) => /\.(js|html)$/.test(path));
+  assert.deepEqual(named.filter((path) => /\.(js|html)$/.test(path)).toSorted(), files.toSorted());
+});
+
 test('files are short, and comments fit their width', () => {
   const lines = sources.map((path) => read(path).split('\n').length - 1).toSorted((a, b) => a - b);
   assert.ok(lines.at(-1) <= MAX_LINES, `largest file: ${lines.at(-1)} lines`);

@@ -1,6 +1,7 @@
 //! The way to the broker: TCP, with TLS and WebSocket if the URL says so.
 //!
 //! * this file: connects
+//! * `stream`: what a connection is made of
 //! * `handshake`: asks a server to switch to WebSocket
 //! * `websocket`: a stream of bytes in the messages of a WebSocket
 
