@@ -27,8 +27,8 @@ pub struct Welcome {
     pub heartbeat_ms: u32,
     /// What this connection may do.
     pub limits: Limits,
-    /// The earlier epochs that the current one continues, oldest first. Tokens of these epochs can
-    /// be resumed.
+    /// The earlier epochs that the current one continues, oldest first. Subscriptions that ended in
+    /// these epochs can be resumed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub continues: Vec<EndedEpoch>,
 }

@@ -51,8 +51,7 @@ def connect(
 
     ``url`` is such as ``ws://localhost:7400/ws``. Of several, which are nodes of a cluster, the
     client begins with the first, and goes on at another one after each connection and each failed
-    attempt. ``listener`` is called with each notice. The
-    keywords are the fields of ``Options``.
+    attempt. ``listener`` is called with each notice. The keywords are the fields of ``Options``.
     """
     return Client(url, Options(**options), listener)
 

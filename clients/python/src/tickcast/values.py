@@ -85,7 +85,10 @@ class TopicInfo(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """The position of a subscription, to resume it. ``dataclasses.asdict`` makes plain data."""
+    """A resume token: where a subscription is. ``dataclasses.asdict`` makes plain data.
+
+    It has nothing to do with the token of an identity, which is a text.
+    """
 
     epoch: str
     position: int
