@@ -15,11 +15,9 @@
 
 use std::{fmt::Write, fs, path::Path, process::Command, time::SystemTime};
 
-use jiff::Timestamp;
-use tickcast_protocol::value::Value;
 use tickcast_server::{
     config::{self, Command as Loaded},
-    testing::decode::{Decoded, Decoder},
+    testing::decode::Decoder,
 };
 use tickcast_server_testkit::command;
 
@@ -121,83 +119,6 @@ fn now_ns() -> i64 {
     now.as_nanos() as i64
 }
 
-fn value(value: &Value) -> String {
-    match value {
-        Value::Reading(number) => format!("reading {number}"),
-        Value::Trade(trade) => {
-            let side = trade.side.map(|side| format!(" ({side:?})").to_lowercase());
-            let side = side.unwrap_or_default();
-            format!("trade {} at {}{side}", trade.size, trade.price)
-        }
-        Value::Quote(quote) => {
-            let mut text = "quote".to_owned();
-            let sides = [
-                ("bid", quote.bid, quote.bid_size),
-                ("ask", quote.ask, quote.ask_size),
-            ];
-            for (name, price, size) in sides {
-                let size = size.map(|size| format!("{size} at ")).unwrap_or_default();
-                let price = price.map_or("none".to_owned(), |price| price.to_string());
-                write!(text, ", {name} {size}{price}").unwrap();
-            }
-            text
-        }
-        Value::Text(text) => format!("text {text:?}"),
-        Value::Bytes(bytes) => format!("{} bytes", bytes.len()),
-        Value::Absent(word) if word.is_empty() => "absent".to_owned(),
-        Value::Absent(word) => format!("absent ({word})"),
-    }
-}
-
-fn lines(decoded: &Decoded) -> Vec<String> {
-    let mut lines = Vec::new();
-    for update in &decoded.updates {
-        let mut line = format!("{}: {}", update.topic, value(&update.value));
-        if let Some(unit) = &update.unit {
-            write!(line, " {unit}").unwrap();
-        }
-        if let Some(time_ns) = update.source_time_ns {
-            let time = Timestamp::from_nanosecond(time_ns.into()).unwrap();
-            write!(line, " at {time}").unwrap();
-        }
-        lines.push(line);
-        for (topic, facts) in update.facts.iter().flatten() {
-            let parts = [
-                ("name", &facts.name),
-                ("unit", &facts.unit),
-                ("state class", &facts.state_class),
-            ];
-            let parts = parts.iter().filter_map(|(what, fact)| {
-                let fact = fact.as_ref()?;
-                Some(format!("{what} {fact}"))
-            });
-            let parts: Vec<_> = parts.collect();
-            lines.push(format!("tells of {topic}: {}", parts.join(", ")));
-        }
-    }
-    let errors = decoded.errors.iter();
-    lines.extend(errors.map(|error| format!("cannot be read: {error}")));
-    let reported = decoded.reported.iter();
-    lines.extend(reported.map(|reason| format!("the source reports an error: {reason}")));
-    for (count, what) in [
-        (decoded.passed_over, "passed over by the rule"),
-        (
-            decoded.times_ignored,
-            "without their time, which is unreadable, impossible or local",
-        ),
-        (decoded.rounded, "rounded to the digits of a reading"),
-        (
-            decoded.left_out,
-            "left out, beyond the bounds on parts and levels",
-        ),
-    ] {
-        if count > 0 {
-            lines.push(format!("{count} {what}"));
-        }
-    }
-    lines
-}
-
 #[test]
 fn every_payload_becomes_what_is_right() {
     let mut wrong = String::new();
@@ -209,7 +130,7 @@ fn every_payload_becomes_what_is_right() {
             assert!(!case.payloads.is_empty(), "{file}: {}", case.title);
             for sent in &case.payloads {
                 let found = match decoder.decode(&sent.topic, &sent.payload, now_ns()) {
-                    Ok(decoded) => lines(&decoded),
+                    Ok(decoded) => decoded.to_string().lines().map(str::to_owned).collect(),
                     Err(error) => vec![format!("cannot be read: {error}")],
                 };
                 if found != sent.lines {
