@@ -6,7 +6,7 @@
 # (/opt/wheels).
 set -euo pipefail
 cd "$(dirname "$0")/.."
-. scripts/packages.sh
+. scripts/sourced/packages.sh
 . packaging/roots.sh
 
 # shellcheck disable=SC2329

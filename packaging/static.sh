@@ -9,7 +9,7 @@
 #             takes a quarter of an hour. That is why no test runs this.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-. scripts/packages.sh
+. scripts/sourced/packages.sh
 
 # How long a step may take, in tenths of a second.
 readonly STEP_MAX=300

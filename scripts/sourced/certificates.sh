@@ -1,4 +1,5 @@
-# Sourced by other scripts: a throw-away authority, and a certificate for this machine.
+# shellcheck shell=bash
+# For demo.sh and a test: a throw-away authority, and a certificate for this machine.
 
 # make_certificates FOLDER
 #
