@@ -98,12 +98,3 @@ impl Snapshot {
         self.statuses.get(topic).copied().unwrap_or_default()
     }
 }
-
-/// The word for a status.
-pub(crate) fn word(status: Status) -> &'static str {
-    match status {
-        Status::Live => "live",
-        Status::Stale => "stale",
-        Status::Dead => "dead",
-    }
-}

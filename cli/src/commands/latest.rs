@@ -13,7 +13,7 @@ use crate::{
         Format, FormatArgs, Origin, Output, PIECE_BYTES, Printer, Taker, Terminal, age, grid,
         one_line,
     },
-    snapshot::{Snapshot, word},
+    snapshot::Snapshot,
     words::shown,
 };
 
@@ -71,7 +71,7 @@ fn row(snapshot: &Snapshot, update: &Update<Topic>, now_ns: TimeNs) -> Vec<Strin
     let topic = &update.topic;
     let status = match snapshot.status(topic) {
         Status::Live => "",
-        status => word(status),
+        status => status.as_str(),
     };
     vec![
         shown(topic.as_str()).into_owned(),

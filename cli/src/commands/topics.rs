@@ -11,7 +11,7 @@ use crate::{
     connection::{ConnectionArgs, Link},
     exit::{Exit, Failure},
     output::{Format, FormatArgs, Output, Terminal, age, grid, kind},
-    snapshot::{Snapshot, word},
+    snapshot::Snapshot,
     words::shown,
 };
 
@@ -58,7 +58,7 @@ impl TopicsArgs {
                 name: info.and_then(|info| info.name.as_deref()),
                 updates: update.seq,
                 time: update.ingest_time_ns,
-                status: word(snapshot.status(&update.topic)),
+                status: snapshot.status(&update.topic).as_str(),
             }
         });
         let lines: Vec<_> = lines.collect();

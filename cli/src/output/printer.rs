@@ -78,8 +78,7 @@ impl Taker for Printer {
             Form::Table => {
                 let word = match status.status {
                     Status::Live => "live again",
-                    Status::Stale => "stale",
-                    Status::Dead => "dead",
+                    status => status.as_str(),
                 };
                 say(&format!("{} is {word}", status.topic));
             }

@@ -64,3 +64,27 @@ pub enum Status {
     /// The source is gone: it or its broker said so, or it was silent for too long.
     Dead,
 }
+
+impl Status {
+    /// The word for it, as in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Stale => "stale",
+            Self::Dead => "dead",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_word_for_a_status_is_that_of_json() {
+        for status in [Status::Live, Status::Stale, Status::Dead] {
+            let json = serde_json::to_string(&status).unwrap();
+            assert_eq!(json, format!("{:?}", status.as_str()));
+        }
+    }
+}

@@ -422,12 +422,7 @@ impl MqttOutput {
             return;
         }
         self.told.insert(slot.info.id);
-        let status = match slot.status {
-            Status::Live => "live",
-            Status::Stale => "stale",
-            Status::Dead => "dead",
-        };
-        self.push(retained(topic, status.into()));
+        self.push(retained(topic, slot.status.as_str().into()));
     }
 
     fn push(&mut self, outgoing: Outgoing) {

@@ -109,7 +109,7 @@ impl Observed {
                 let status = topic.effective_status();
                 let before = self.status.replace(status).unwrap_or(status);
                 if before != status {
-                    self.change = Some((word(before).to_owned(), word(status).to_owned()));
+                    self.change = Some((before.as_str().to_owned(), status.as_str().to_owned()));
                 }
                 happened(before != status)
             }
@@ -224,14 +224,6 @@ fn moved(topic: &MonitoredTopic, within_s: u32, now_ns: TimeNs) -> f64 {
     let percent = |from: f64| ((all.last - from) / from * 100.0).abs();
     let moved = percent(all.min).max(percent(all.max));
     if moved.is_finite() { moved } else { 0.0 }
-}
-
-fn word(status: Status) -> &'static str {
-    match status {
-        Status::Live => "live",
-        Status::Stale => "stale",
-        Status::Dead => "dead",
-    }
 }
 
 #[cfg(test)]
