@@ -8,11 +8,10 @@ use tickcast_protocol::{
     topic::{Filter, Topic},
 };
 
-use super::tail::{Pace, Session, Until};
 use crate::{
     connection::ConnectionArgs,
     exit::{Exit, Failure},
-    following::Following,
+    following::{Following, Pace, Session, Until},
     output::{Origin, Output, Taker, append_status, append_update},
     words::{count, say},
 };

@@ -1,4 +1,4 @@
-//! Subscriptions, from their start to their end.
+//! Follows filters until what was asked for has happened.
 
 use std::collections::HashMap;
 
@@ -22,10 +22,10 @@ const UNITS_MAX: usize = 1_000_000;
 
 /// Units by topic.
 #[derive(Debug, Default)]
-pub(crate) struct Units(HashMap<Topic, String>);
+struct Units(HashMap<Topic, String>);
 
 impl Units {
-    pub(crate) fn learn(&mut self, topics: &[TopicInfo]) {
+    fn learn(&mut self, topics: &[TopicInfo]) {
         for info in topics {
             match &info.unit {
                 Some(unit) if self.0.len() < UNITS_MAX || self.0.contains_key(&info.topic) => {
@@ -38,7 +38,7 @@ impl Units {
         }
     }
 
-    pub(crate) fn of(&self, topic: &Topic) -> Option<&str> {
+    fn of(&self, topic: &Topic) -> Option<&str> {
         self.0.get(topic).map(String::as_str)
     }
 }
