@@ -24,9 +24,7 @@ export function drawCandles(pen, { plot, candles }, colors) {
   if (candles.length === 0) return;
   const { context, width: hairline, scale } = pen;
   context.save();
-  context.beginPath();
-  context.rect(plot.left, plot.top, plot.right - plot.left, plot.bottom - plot.top);
-  context.clip();
+  pen.clip(plot);
   context.globalAlpha = VOLUME_ALPHA;
   for (const { left, width, isUp, volumeTop } of candles) {
     if (volumeTop < plot.bottom) pen.box(left, volumeTop, left + width, plot.bottom, isUp ? colors.up : colors.down);
@@ -50,9 +48,7 @@ export function drawRows(pen, { plot, rows, rowsEnd }, colors) {
   if (rows.length === 0) return;
   const { context } = pen;
   context.save();
-  context.beginPath();
-  context.rect(plot.left, plot.top, plot.right - plot.left, plot.bottom - plot.top);
-  context.clip();
+  pen.clip(plot);
   context.globalAlpha = BAND_ALPHA;
   for (const { left, right, top, bottom } of rows) pen.box(left, top, right, bottom, colors.accent);
   context.globalAlpha = 1;

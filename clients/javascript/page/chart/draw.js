@@ -101,12 +101,11 @@ function drawFlaw(pen, flaw, plot, colors) {
   hatch(pen, flaw, plot, colors.bad, FLAW_ALPHA);
 }
 
-function hatch({ context, scale, width: hairline }, { left, width }, { top, bottom }, color, alpha) {
+function hatch(pen, { left, width }, { top, bottom }, color, alpha) {
+  const { context, scale, width: hairline } = pen;
   const height = bottom - top;
   context.save();
-  context.beginPath();
-  context.rect(left, top, width, height);
-  context.clip();
+  pen.clip({ left, top, right: left + width, bottom });
   context.strokeStyle = color;
   context.globalAlpha = alpha;
   context.lineWidth = hairline / scale;
@@ -201,9 +200,7 @@ function drawPointed(pen, { plot, pointed: { x, y } }, colors) {
 function drawRuler(pen, { ruler: { left, right, label }, plot }, colors) {
   const { context } = pen;
   context.save();
-  context.beginPath();
-  context.rect(plot.left, plot.top, plot.right - plot.left, plot.bottom - plot.top);
-  context.clip();
+  pen.clip(plot);
   context.globalAlpha = RULER_ALPHA;
   pen.box(left, plot.top, right, plot.bottom, colors.warning);
   context.globalAlpha = 1;

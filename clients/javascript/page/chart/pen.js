@@ -53,6 +53,14 @@ export class Pen {
     context.strokeRect(x + hairline / 2, y + hairline / 2, Math.max(width - hairline, 0), Math.max(height - hairline, 0));
   }
 
+  /** Draws within these edges only, until the context is restored. */
+  clip({ left, top, right, bottom }) {
+    const { context } = this;
+    context.beginPath();
+    context.rect(left, top, right - left, bottom - top);
+    context.clip();
+  }
+
   #whole(left, top, right, bottom) {
     const round = (place) => Math.round(place * this.scale) / this.scale;
     const one = 1 / this.scale;
