@@ -15,8 +15,8 @@ use crate::{chain::Proof, ids::MemberId};
 /// The version of the format. Nodes of another version refuse to read on.
 const VERSION: u8 = 1;
 
-/// Maximum bytes of a message. NATS accepts 1 MiB by default, and a stream that is half as coarse
-/// is handed on sooner.
+/// Maximum bytes of a message. NATS accepts 1 MiB by default; half of that is written and handed on
+/// sooner.
 pub const MESSAGE_MAX_BYTES: usize = 512 * 1024;
 
 /// Maximum bytes of the name of a node or a feed.

@@ -1,4 +1,4 @@
-//! A client of one broker: connects, sends pings and acknowledgements, and receives packets.
+//! A client of one broker: connects, subscribes, publishes, answers, and receives packets.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},

@@ -1,4 +1,4 @@
-//! The packets of MQTT 3.1.1 and 5, as far as a subscriber sends and receives them.
+//! The packets of MQTT 3.1.1 and 5, as far as a client sends and receives them.
 //!
 //! rumqttc encodes and decodes those that differ between the versions. Its own connection is not
 //! used: it ends at a message above the limit, sends no unsubscription of its own, and takes no
