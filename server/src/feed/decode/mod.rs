@@ -7,8 +7,8 @@
 //! The files in reading order:
 //!
 //! * this file: [`Decoder`], which finds the rule of a topic
-//! * `decoded`, `told`, `content`, `error`: what becomes of a payload, the same in words, one sample,
-//!   and why something cannot be read
+//! * `decoded`, `words`: what becomes of a payload, and the same in words
+//! * `content`, `error`: one sample, and why something cannot be read
 //! * `format`, `hints`, `condition`, `pattern`: the rules, and when they apply
 //! * `payload`: a payload that is parsed once
 //! * `automatic`, `sample`, `split`, `senml`: payloads without a rule
@@ -44,8 +44,8 @@ mod template;
 #[cfg(test)]
 mod tests;
 pub mod time;
-mod told;
 mod units;
+mod words;
 
 use std::{collections::HashMap, sync::Arc};
 

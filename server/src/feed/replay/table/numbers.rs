@@ -1,4 +1,5 @@
-//! The numbers of a table: with a point or a comma before the decimals.
+//! The numbers of a table: how they are written, which the first rows show or the settings tell,
+//! and what they are multiplied by.
 
 use std::borrow::Cow;
 
