@@ -1,10 +1,10 @@
 //! `tail`: until a number, a loss, a signal, the end of its reader.
 
 use tickcast_protocol::recording::RecordedLine;
-use tickcast_server_testkit::{Program, soon};
+use tickcast_server_testkit::{Program, signal, soon};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-use crate::support::{end, publish_until_it_ends, run, signal, tickcast, tickcast_at};
+use crate::support::{end, publish_until_it_ends, run, tickcast, tickcast_at};
 
 /// A trade whose decimals end with zeros.
 const TRADE: &str = r#"{"trade":{"price":"39432.480","size":"0.0010","side":"buy"}}"#;

@@ -7,9 +7,10 @@ use tickcast_server_testkit::{
     Program,
     proxy::{Harm, Moment, Part, Plan, Proxy},
     raw::get_whole,
+    signal,
 };
 
-use crate::support::{end, run, run_with, signal, tickcast, tickcast_at};
+use crate::support::{end, run, run_with, tickcast, tickcast_at};
 
 #[tokio::test]
 async fn values_and_lines_arrive_with_their_types() {

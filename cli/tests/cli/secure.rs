@@ -10,11 +10,11 @@ use tempfile::TempDir;
 use tickcast_server_testkit::{
     Program,
     certificates::{Authority, Validity},
-    soon, until,
+    signal, soon, until,
 };
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-use crate::support::{Ended, end, signal, tickcast, tickcast_at};
+use crate::support::{Ended, end, tickcast, tickcast_at};
 
 /// A server with TLS and signed tokens.
 struct Secure {

@@ -112,12 +112,3 @@ pub(crate) async fn publish_until_it_ends(server: &Program, child: Child) -> End
         };
     }
 }
-
-/// Sends a process a signal.
-pub(crate) async fn signal(child: &Child, name: &str) {
-    let id = child.id().unwrap().to_string();
-    let status = Command::new("sh")
-        .args(["-c", "kill -s \"$0\" \"$1\"", name, &id])
-        .status();
-    assert!(status.await.unwrap().success());
-}

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use tickcast_server_testkit::{command, soon, until};
+use tickcast_server_testkit::{command, signal, soon, until};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -133,11 +133,7 @@ impl Bare {
 
     /// Sends SIGTERM, and waits for the end.
     pub(crate) async fn terminate(mut self) -> ExitStatus {
-        let id = self.child.id().unwrap().to_string();
-        let status = Command::new("sh")
-            .args(["-c", "kill -TERM $0", &id])
-            .status();
-        assert!(status.await.unwrap().success());
+        signal(&self.child, "TERM").await;
         self.end().await
     }
 
