@@ -154,5 +154,11 @@ async fn what_is_not_readable_as_http_has_an_answer_without_text() {
         let found = (answer.status, answer.body.as_str());
         assert_eq!(found, (status, ""), "{head:.80}");
     }
+    let mut http2 = TcpStream::connect(server.address).await.unwrap();
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    http2.write_all(preface).await.unwrap();
+    let mut answer = Vec::new();
+    let end = soon("the end", http2.read_to_end(&mut answer)).await;
+    assert_eq!((end.ok(), answer.as_slice()), (Some(0), &b""[..]));
     assert_eq!(ask(server.address, GET).await.status, 200);
 }
