@@ -96,3 +96,5 @@ pub(crate) mod ws_reader;
 
 #[cfg(test)]
 mod simulated;
+#[cfg(test)]
+mod tests;

@@ -78,11 +78,11 @@ impl Routes {
                     http_connection::close(stream).await;
                 }
             };
-            let is_told = tokio::select! {
-                told = timeout(2 * SHORT_TIMEOUT, told) => told.is_ok(),
-                () = place.is_in_the_way() => false,
+            let is_cut_off = tokio::select! {
+                told = timeout(2 * SHORT_TIMEOUT, told) => told.is_err(),
+                () = place.is_in_the_way() => true,
             };
-            if !is_told {
+            if is_cut_off {
                 tracing::debug!(%peer, "a client that was to be told of the shortage is cut off");
             }
         }
