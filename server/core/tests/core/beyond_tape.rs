@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
-use tickcast_core::{
-    settings::CoreSettings,
-    shard::{LOG_READS_MAX, LogBegin, LogPart},
-};
+use tickcast_core::{settings::CoreSettings, shard::LOG_READS_MAX};
 use tickcast_protocol::{
     codec::Encoding,
-    message::{ClientMessage, Gap, Mode, Position, Resume, ServerMessage, Unsubscribe},
+    message::{ClientMessage, Mode, Position, Resume, ServerMessage, Unsubscribe},
 };
 
 use crate::bench::{Bench, Client, EPOCH};
@@ -21,7 +18,7 @@ const UPDATES: u64 = 10;
 /// A few strips.
 const TAPE_BYTES: usize = 4_000;
 
-fn bench() -> Bench {
+pub(crate) fn bench() -> Bench {
     let settings = CoreSettings {
         tape_bytes: TAPE_BYTES,
         ..CoreSettings::default()
@@ -30,7 +27,7 @@ fn bench() -> Bench {
 }
 
 /// Publishes strips: updates of `a` and `b` in turn.
-fn publish(bench: &mut Bench, strips: usize) {
+pub(crate) fn publish(bench: &mut Bench, strips: usize) {
     for _ in 0..strips {
         let names = ["a", "b"].into_iter().cycle().take(UPDATES as usize);
         let updates: Vec<_> = names.map(|name| (name, 1.0)).collect();
@@ -39,7 +36,7 @@ fn publish(bench: &mut Bench, strips: usize) {
 }
 
 /// A client of a filter that was there at a position, when it had got a number of updates.
-fn resume(bench: &mut Bench, filter: &str, position: Position, count: u64) -> Client {
+pub(crate) fn resume(bench: &mut Bench, filter: &str, position: Position, count: u64) -> Client {
     let client = bench.reader(Encoding::Json);
     resume_as(bench, &client, filter, position, count);
     client
@@ -56,7 +53,7 @@ fn resume_as(bench: &mut Bench, client: &Client, filter: &str, position: Positio
     assert_eq!((accepted.position, accepted.count), (position, count));
 }
 
-fn positions(client: &Client) -> Vec<Position> {
+pub(crate) fn positions(client: &Client) -> Vec<Position> {
     let updates = client.updates().into_iter();
     updates
         .map(|(_, position, is_snapshot)| {
@@ -243,88 +240,34 @@ fn without_a_log_nothing_is_asked_and_the_gap_comes_at_once() {
 }
 
 #[test]
-fn what_the_log_lacks_is_one_gap_up_to_the_tape_with_its_count() {
-    for (answered, lacking) in [(0, 8), (2, 21)] {
-        let mut bench = bench();
-        publish(&mut bench, 100);
-        let client = resume(&mut bench, "a", 7, 4);
-        for _ in 0..answered {
-            bench.settle();
-            let reads = bench.reads();
-            bench.answer_read(reads[0], 1);
-        }
-        bench.settle();
-        assert_eq!(bench.reads(), [lacking]);
-        bench.answer_read(lacking, 0);
+fn a_client_that_lacks_nothing_goes_on_although_the_tape_has_dropped_its_last_batch() {
+    let settings = CoreSettings {
+        tape_bytes: TAPE_BYTES,
+        ..CoreSettings::default()
+    };
+    for mut bench in [bench(), Bench::new(settings)] {
+        bench.publish(&[("quiet", 1.0)]);
+        publish(&mut bench, 50);
+        let client = resume(&mut bench, "quiet", 1, 1);
+        publish(&mut bench, 50);
         assert_eq!(bench.read_log(1), [0; 0]);
-        let (batches, gaps) = client.received();
-        let [Gap { from, to, lost, .. }] = gaps[..] else {
-            panic!("{gaps:?}");
-        };
-        assert_eq!(from, lacking - 1);
-        // Every second update, from 1 on.
-        assert_eq!(lost, Some(to.div_ceil(2) - from.div_ceil(2)));
-        let live = batches.iter().filter(|batch| !batch.snapshot);
-        let received: Vec<_> = live.flat_map(|batch| &batch.updates).collect();
-        let received: Vec<_> = received.iter().map(|update| update.position).collect();
-        let expected = (8..=from)
-            .chain(to + 1..=1_000)
-            .filter(|position| position % 2 == 1);
-        assert_eq!(received, expected.collect::<Vec<_>>());
+        assert_eq!((positions(&client).len(), bench.stats.gaps.get()), (0, 0));
+        bench.publish(&[("quiet", 2.0)]);
+        assert_eq!(positions(&client), [1_002]);
     }
 }
 
 #[test]
-fn after_a_part_that_the_log_lacks_a_client_goes_on_where_the_log_does() {
-    for (filter, count, before) in [("#", 7, 500), ("a", 4, 250), ("b", 3, 250)] {
-        let mut bench = bench();
-        publish(&mut bench, 100);
-        let client = resume(&mut bench, filter, 7, count);
-        bench.settle();
-        assert_eq!(bench.reads(), [8]);
-        let begin = LogBegin {
-            position: 501,
-            seqs: vec![250, 250],
-        };
-        let now = bench.now();
-        let part = LogPart {
-            begin: Some(begin),
-            ..LogPart::default()
-        };
-        bench.shard.take_window(8, part, now);
-        assert_eq!(bench.read_log(5)[0], 501);
-        let (batches, gaps) = client.received();
-        let [Gap { from, to, lost, .. }] = gaps[..] else {
-            panic!("{gaps:?}");
-        };
-        assert_eq!((from, to, lost), (7, 500, Some(before - count)));
-        let live = batches.iter().filter(|batch| !batch.snapshot);
-        let received: u64 = live.map(|batch| batch.updates.len() as u64).sum();
-        assert_eq!(received, before);
-    }
-}
-
-#[test]
-fn a_part_that_the_log_lacks_without_updates_of_a_subscription_costs_it_nothing() {
+fn a_client_of_topics_that_have_no_update_does_not_read_the_log() {
     let mut bench = bench();
-    publish(&mut bench, 50);
-    bench.publish(&[("rare", 1.0)]);
-    publish(&mut bench, 50);
-    let client = resume(&mut bench, "rare", 7, 0);
-    bench.settle();
-    assert_eq!(bench.reads(), [8]);
-    let begin = LogBegin {
-        position: 501,
-        seqs: vec![250, 250],
-    };
-    let now = bench.now();
-    let part = LogPart {
-        begin: Some(begin),
-        ..LogPart::default()
-    };
-    bench.shard.take_window(8, part, now);
-    assert_eq!(bench.read_log(5), [501]);
-    assert_eq!((positions(&client), bench.stats.gaps.get()), (vec![501], 0));
+    publish(&mut bench, 100);
+    let client = resume(&mut bench, "none/#", 7, 0);
+    assert_eq!(bench.read_log(1), [0; 0]);
+    bench.publish(&[("none/1", 1.0)]);
+    assert_eq!(
+        (positions(&client), bench.stats.gaps.get()),
+        (vec![1_001], 0)
+    );
 }
 
 #[test]

@@ -209,3 +209,16 @@ fn a_client_waits_for_the_limit_that_lasts_longest() {
     bench.pass(MS(400));
     assert_eq!(bench.posting_wait(&publisher, &of_address), None);
 }
+
+#[test]
+fn each_update_of_a_publish_counts_as_the_same_number_of_steps() {
+    let (bench, mut publisher) = bench(CoreSettings::default());
+    let mut steps_of = |updates: usize| {
+        let before = bench.stats.steps.get();
+        bench.charge_posted(&mut publisher, &EVERYBODY, updates, 10);
+        bench.stats.steps.get() - before
+    };
+    let of_one = steps_of(1);
+    assert!(of_one > 0);
+    assert_eq!(steps_of(9), 9 * of_one);
+}
