@@ -24,6 +24,13 @@ const DEFAULTS = {
 export function completeOptions(given) {
   const options = { ...DEFAULTS, WebSocket: globalThis.WebSocket, ...given };
   if (!options.WebSocket) throw new TypeError('there is no global WebSocket: pass one as options.WebSocket');
+  if (options.token !== undefined && typeof options.token !== 'function') throw new TypeError('token is no function: pass one that returns the newest token');
+  checkQueueLimit(options.maxQueuedUpdates);
   if (!Object.hasOwn(ENCODINGS, options.encoding)) throw new TypeError(`unknown encoding ${options.encoding}: use ${Object.keys(ENCODINGS).join(' or ')}`);
   return options;
+}
+
+/** With no room at all, or with what is no number, a paused subscription would never go on. */
+export function checkQueueLimit(updates) {
+  if (!(updates >= 1)) throw new RangeError(`maxQueuedUpdates is ${updates} (at least 1)`);
 }

@@ -1,5 +1,8 @@
 // Where a client connects, if there are several places.
 
+/** Newer browsers take those of HTTP as well. The last one is a Unix socket for the package ws. */
+const SCHEMES = ['ws:', 'wss:', 'http:', 'https:', 'ws+unix:'];
+
 /** The URLs of a server, or of the nodes of a cluster. */
 export class Urls {
   #urls;
@@ -13,6 +16,8 @@ export class Urls {
   constructor(urls, random) {
     this.#urls = Array.isArray(urls) ? [...urls] : [urls];
     if (this.#urls.length === 0) throw new TypeError('there is no URL: pass one or several');
+    // All of them now: a later one is used when there is nobody to tell any more.
+    for (const one of this.#urls) check(one);
     this.#random = random;
   }
 
@@ -27,4 +32,16 @@ export class Urls {
     const step = 1 + Math.min(Math.floor(this.#random() * others), others - 1);
     this.#place = (this.#place + step) % this.#urls.length;
   }
+}
+
+/** Refuses what no WebSocket takes, by the rules of its constructor. */
+function check(given) {
+  let url;
+  try {
+    url = new URL(given, globalThis.location?.href);
+  } catch {
+    throw new SyntaxError(`${given} is no URL: use one such as wss://example.org/ws`);
+  }
+  if (!SCHEMES.includes(url.protocol)) throw new SyntaxError(`${given} has the scheme ${url.protocol}: use ws: or wss:`);
+  if (url.hash) throw new SyntaxError(`${given} has a fragment (${url.hash}), which no WebSocket can have`);
 }

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { MalformedError } from '../src/errors.js';
 import { Reader, Writer } from '../src/wire/bincode.js';
 import { formatDecimal, parseDecimal } from '../src/wire/decimal.js';
-import { SERVER, decodeBincode, decodeJson, encodeJson } from '../src/wire/messages.js';
+import { CLIENT, SERVER, decodeBincode, decodeJson, encodeBincode, encodeJson } from '../src/wire/messages.js';
 import { TopicTable } from '../src/wire/topic-table.js';
 
 function written(write) {
@@ -146,4 +146,20 @@ test('readings without a JSON number and all bytes survive JSON', () => {
   }));
   const batch = { type: 'batch', channel: 1, from: 0, to: 4, snapshot: false, topics: [], updates };
   assert.deepEqual(decodeJson(SERVER, encodeJson(SERVER, batch), new TopicTable()), batch);
+});
+
+test('what would be sent as something else is refused in both encodings', () => {
+  const encode = { json: encodeJson, bincode: (side, message) => encodeBincode(side, message, new TopicTable()) };
+  const publish = (topic, value) => ({ type: 'publish', id: 1, updates: [{ topic, value }] });
+  for (const write of Object.values(encode)) {
+    for (const bytes of ['ab', [1, 2], new Uint16Array([256]), new Int8Array([-1]), new ArrayBuffer(2), { length: 2 }, null]) {
+      assert.throws(() => write(CLIENT, publish('a', { bytes })), { name: 'MalformedError', message: /expected a Uint8Array/ });
+    }
+    for (const half of ['\ud800', 'a\udc00b', '\udc00\ud800']) {
+      assert.throws(() => write(CLIENT, publish(half, { reading: 1 })), { name: 'MalformedError', message: /surrogate/ });
+      assert.throws(() => write(CLIENT, publish('a', { text: half })), { name: 'MalformedError', message: /surrogate/ });
+    }
+    write(CLIENT, publish('\u{1f600}', { bytes: Buffer.from('ab') }));
+    write(CLIENT, publish('a', { text: '\ufeff\u202e\u{1f600}\0' }));
+  }
 });

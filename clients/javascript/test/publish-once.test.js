@@ -138,3 +138,20 @@ scripted('as many are under way as the server can tell apart, a bounded number w
   const uncertain = (await settled).filter(({ reason }) => reason instanceof UncertainError);
   assert.equal(uncertain.length, PUBLISHER_WINDOW);
 });
+
+scripted('what waits is as it was when it was published, whatever the program does with it', async ({ server, client }) => {
+  const update = { topic: 'lab/a', value: { reading: 1 }, source_time_ns: 5n };
+  const updates = [update];
+  const first = client.publishOnce(updates);
+  update.value.reading = 2;
+  updates.push(reading(3));
+  const second = client.publishOnce(update);
+  update.topic = 'lab/b';
+  await assert.rejects(client.publishOnce({ topic: 'lab/a', value: { reading: '1' } }), /expected a number, got 1/);
+  const peer = await server.welcome();
+  await know(peer);
+  const sent = [await peer.next(), await peer.next()];
+  assert.deepEqual(sent.map((message) => message.updates), [1, 2].map((number) => [{ ...reading(number), source_time_ns: 5n }]));
+  sent.forEach(({ id }, index) => peer.send({ type: 'published', id, position: 101 + index }));
+  assert.deepEqual(await Promise.all([first, second]), [101, 102]);
+});

@@ -50,6 +50,25 @@ test('with several URLs it begins with the first and goes on at another one each
   assert.throws(() => new Client([], { WebSocket }), /there is no URL/);
 });
 
+test('options that can never work are refused at once', () => {
+  class WebSocket {
+    constructor() {
+      assert.fail('it connects');
+    }
+  }
+  const refuses = (url, options, error) => assert.throws(() => new Client(url, { WebSocket, ...options }), error);
+  const url = 'ws://a/ws';
+  for (const wrong of ['', 'a', 'ws://', 'ws://a:99999/ws', 'ftp://a/ws', 'ws://a/ws#b', null, 5]) {
+    refuses(wrong, {}, { name: 'SyntaxError', message: /is no URL|has the scheme|has a fragment/ });
+    refuses([url, wrong], {}, { name: 'SyntaxError' });
+  }
+  for (const maxQueuedUpdates of [0, -1, NaN]) refuses(url, { maxQueuedUpdates }, { name: 'RangeError', message: /at least 1/ });
+  const { setTimeout, clearTimeout } = fakeTimers();
+  const client = new Client(url, { WebSocket: fakeWebSocket(), setTimeout, clearTimeout });
+  assert.throws(() => client.subscribe('a', { maxQueuedUpdates: NaN }), { name: 'RangeError', message: /at least 1/ });
+  refuses(url, { token: 'secret' }, (error) => error instanceof TypeError && !error.message.includes('secret'));
+});
+
 test('the waits get short again after five seconds of connection, not after a welcome', () => {
   const { WebSocket, timers } = fakeClient();
   WebSocket.last.open();

@@ -2,6 +2,7 @@
 // them on the tape once. `docs/protocol.md` says why ("Publishing once").
 
 import { NUMBER_TOO_OLD, ServerError, UncertainError } from '../errors.js';
+import { copyUpdates } from '../wire/messages.js';
 
 /** The server knows the last this many publishes of a publisher, so as many wait for answers. */
 export const PUBLISHER_WINDOW = 64;
@@ -46,7 +47,7 @@ export class OncePublishes {
         this.#stats.refused_publishes += 1;
         return reject(new Error(`too many publishes wait for their answers (limit ${MAX_WAITING})`));
       }
-      this.#waiting.push({ updates, number: null, place: HERE, isDoubtful: false, resolve, reject });
+      this.#waiting.push({ updates: copyUpdates(updates), number: null, place: HERE, isDoubtful: false, resolve, reject });
       return this.#send();
     });
   }

@@ -1,4 +1,5 @@
 import { ForbiddenError, ServerError, TooLongError } from '../errors.js';
+import { checkQueueLimit } from '../options.js';
 import { Subscription } from './subscription.js';
 
 /** Channels in one request, which keeps it far below the server's limit for a message. */
@@ -40,6 +41,7 @@ export class SubscriptionRegistry {
   open(filter, options, callback) {
     const { mode = 'latest', max_rate_hz, resume, resetReason } = options;
     const { maxQueuedUpdates = this.#options.maxQueuedUpdates } = options;
+    checkQueueLimit(maxQueuedUpdates);
     this.#requireNew(filter, mode, max_rate_hz);
     const subscription = new Subscription(this.#host(), filter, {
       mode, max_rate_hz, resume, resetReason, maxQueuedUpdates, callback,

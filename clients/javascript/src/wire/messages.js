@@ -136,6 +136,17 @@ function intervals(kind) {
 
 const newUpdates = list(struct({ topic: string, value, source_time_ns: optional(time) }));
 
+/**
+ * A copy of updates that are to be sent later, which the program cannot change any more.
+ *
+ * @throws {MalformedError | RangeError} if they cannot be sent
+ */
+export function copyUpdates(updates) {
+  const writer = new Writer();
+  newUpdates.write(writer, updates);
+  return newUpdates.read(new Reader(writer.finish()));
+}
+
 /** The messages of a client: name to fields, in the order of their numbers. */
 export const CLIENT = side({
   subscribe: { id: requestId, filters: list(filterRequest), mode: withDefault(mode, 'latest'), max_rate_hz: optional(f64) },

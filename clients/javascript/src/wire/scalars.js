@@ -7,7 +7,7 @@
 // decimals are strings; bytes are a Uint8Array; a missing value is undefined.
 
 import { MalformedError } from '../errors.js';
-import { check, checkBool, checkNumber, checkString } from './check.js';
+import { check, checkBool, checkBytes, checkNumber, checkString, checkText } from './check.js';
 import { formatDecimal, parseDecimal } from './decimal.js';
 
 const HEX_DIGITS = /^[0-9a-f]{16}$/;
@@ -78,9 +78,9 @@ export const bool = {
 
 export const string = {
   read: (reader) => reader.string(),
-  write: (writer, value) => writer.string(checkString(value)),
+  write: (writer, value) => writer.string(checkText(value)),
   fromJson: checkString,
-  toJson: checkString,
+  toJson: checkText,
 };
 
 /** A finite number. */
@@ -117,7 +117,7 @@ export const decimal = {
 /** Base64 in JSON. */
 export const bytes = {
   read: (reader) => reader.bytes(),
-  write: (writer, value) => writer.bytes(value),
+  write: (writer, value) => writer.bytes(checkBytes(value)),
   fromJson(json) {
     try {
       return Uint8Array.from(atob(checkString(json)), (char) => char.charCodeAt(0));
@@ -126,6 +126,7 @@ export const bytes = {
     }
   },
   toJson(value) {
+    checkBytes(value);
     let text = '';
     for (let at = 0; at < value.length; at += BASE64_CHUNK_BYTES) {
       text += String.fromCharCode(...value.subarray(at, at + BASE64_CHUNK_BYTES));
