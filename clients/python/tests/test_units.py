@@ -6,11 +6,13 @@ import asyncio
 import dataclasses
 import math
 from decimal import Decimal, localcontext
+from typing import Any
 
 import pytest
 
 from tickcast import (
     Batch,
+    Client,
     EndedEpoch,
     Event,
     MalformedError,
@@ -199,3 +201,24 @@ def test_a_reason_is_shortened_between_two_characters() -> None:
 def test_type_checkers_know_all_options() -> None:
     names = [field.name for field in dataclasses.fields(Options)]
     assert list(OptionKeywords.__annotations__) == names
+
+
+@pytest.mark.parametrize(
+    "wrong", ["", "localhost:7400", "http://a/ws", "ws://", "ws://a:99999/ws", "ws://a/ws#b"]
+)
+def test_a_wrong_url_is_refused_at_once(wrong: str) -> None:
+    for urls in (wrong, ["ws://a/ws", wrong]):
+        with pytest.raises(ValueError, match="is no URL of a server: use one such as ws://"):
+            Client(urls)
+
+
+@pytest.mark.parametrize("wrong", [None, 5, ["ws://a/ws", None]])
+def test_what_is_no_text_is_no_url(wrong: Any) -> None:
+    with pytest.raises(TypeError, match="is no URL"):
+        Client(wrong)
+
+
+def test_a_token_is_a_text_or_a_function_and_is_not_shown() -> None:
+    with pytest.raises(TypeError, match="type bytes: pass a str") as told:
+        Client("ws://a/ws", Options(token=b"secret"))  # type: ignore[arg-type]
+    assert "secret" not in str(told.value)

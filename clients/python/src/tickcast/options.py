@@ -5,10 +5,13 @@ from __future__ import annotations
 import random
 import ssl as tls
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import TypeAlias, TypedDict
+
+from websockets.exceptions import InvalidURI
+from websockets.uri import parse_uri
 
 from .values import Encoding, Topics
 
@@ -24,6 +27,22 @@ _ORIGIN_NS = time.time_ns() - time.monotonic_ns()
 def now() -> int:
     """This program's clock in nanoseconds since 1970, which is never set back."""
     return _ORIGIN_NS + time.monotonic_ns()
+
+
+def urls_of(given: str | Sequence[str]) -> list[str]:
+    """All URLs, checked: a wrong one would be tried again and again."""
+    urls = [given] if isinstance(given, str) else given
+    if not isinstance(urls, Sequence) or not all(isinstance(url, str) for url in urls):
+        raise TypeError(f"{given!r} is no URL, and no list of URLs")
+    if not urls:
+        raise ValueError("there is no URL: pass one or several")
+    for url in urls:
+        try:
+            parse_uri(url)
+        except (InvalidURI, ValueError) as error:
+            text = f"{url!r} is no URL of a server: use one such as ws://localhost:7400/ws"
+            raise ValueError(f"{text} ({error})") from None
+    return [*urls]
 
 
 class OptionKeywords(TypedDict, total=False):
@@ -81,6 +100,9 @@ class Options:
         """Refuses what can never work."""
         if self.encoding not in ENCODINGS:
             raise ValueError(f"unknown encoding {self.encoding!r}: use {' or '.join(ENCODINGS)}")
+        if not (self.token is None or isinstance(self.token, str) or callable(self.token)):
+            kind = type(self.token).__name__
+            raise TypeError(f"token is of the type {kind}: pass a str, or a function of it")
         if self.ca is not None and self.ssl is not None:
             raise ValueError("ca and ssl both say whom to trust: give one of them")
         if self.max_queued_updates < 1:

@@ -38,7 +38,7 @@ from .events import (
     IdentityChanged,
     Notice,
 )
-from .options import Options
+from .options import Options, urls_of
 from .patience import finish
 from .publishing_once import OncePublishes
 from .stats import ClientStats
@@ -78,9 +78,7 @@ class Session:
 
     def __init__(self, url: str | Sequence[str], options: Options) -> None:
         options.check()
-        self.urls = [url] if isinstance(url, str) else list(url)
-        if not self.urls:
-            raise ValueError("there is no URL: pass one or several")
+        self.urls = urls_of(url)
         #: Which of them this connection uses, or the next one.
         self._place = 0
         self.options = options

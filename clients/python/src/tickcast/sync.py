@@ -11,6 +11,8 @@ import asyncio
 import builtins
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -39,6 +41,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: Time for what other threads have asked for while the client was closed. It is closed now, so
+#: nothing of it waits for a server.
+LATE_S = 1.0
+
 
 def connect(
     url: str | Sequence[str],
@@ -61,10 +67,14 @@ class Client:
         options: Options | None = None,
         listener: Listener | None = None,
     ) -> None:
+        # First, so that wrong options leave no thread.
+        self._client = AsyncClient(url, options, listener)
         self._loop = asyncio.new_event_loop()
+        #: For `_takes_calls`: whether the loop will run what it is given.
+        self._lock = threading.Lock()
+        self._takes_calls = True
         self._thread = threading.Thread(target=self._run, name="tickcast", daemon=True)
         self._thread.start()
-        self._client = AsyncClient(url, options, listener)
         try:
             self._wait(self._client.__aenter__())
         except BaseException:
@@ -74,15 +84,23 @@ class Client:
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
+        self._loop.run_until_complete(_settle(asyncio.all_tasks(self._loop)))
         self._loop.close()
 
     def _wait(self, coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
-        if not self._thread.is_alive():
+        if threading.current_thread() is self._thread:
             coroutine.close()
-            raise ClosedError("the client is closed: connect again")
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+            text = "listeners and token functions run in the thread of the client"
+            raise RuntimeError(f"{text}, which cannot wait for itself: use another thread")
+        with self._lock:
+            if not self._takes_calls:
+                coroutine.close()
+                raise ClosedError("the client is closed: connect again")
+            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         try:
             return future.result(timeout)
+        except CancelledError:
+            raise ClosedError("the client was closed meanwhile: connect again") from None
         except BaseException:
             # Such as Ctrl+C in the thread that waits.
             future.cancel()
@@ -97,9 +115,11 @@ class Client:
         return self._wait(run())
 
     def _end(self) -> None:
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
+        with self._lock:
+            if self._takes_calls:
+                self._takes_calls = False
+                self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
 
     def __enter__(self) -> Client:
         return self
@@ -114,9 +134,10 @@ class Client:
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Closes the client, and ends its thread."""
-        if self._thread.is_alive():
+        # It may be closed already, by another thread a moment ago.
+        with suppress(ClosedError):
             self._wait(self._client.close(code, reason))
-            self._end()
+        self._end()
 
     @property
     def state(self) -> ClientState:
@@ -220,6 +241,16 @@ class Client:
         return self._wait(self._client.authenticate(token))
 
 
+async def _settle(tasks: set[asyncio.Task[Any]]) -> None:
+    """Lets tasks end, so that no thread waits for one for ever."""
+    late = tasks
+    if late:
+        _, late = await asyncio.wait(late, timeout=LATE_S)
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*late, return_exceptions=True)
+
+
 class Subscription:
     """As ``tickcast.Subscription``: an iterator of events, which waits for the next one."""
 
@@ -272,7 +303,13 @@ class Subscription:
             except asyncio.TimeoutError:
                 raise TimeoutError(f"no event after {timeout_s} seconds") from None
 
-        event: Event | None = self._wait(take())
+        try:
+            event: Event | None = self._wait(take())
+        except ClosedError:
+            # As for a thread that was waiting when another one closed the client.
+            if self._subscription.error is not None:
+                raise self._subscription.error from None
+            return None
         return event
 
     def __iter__(self) -> Iterator[Event]:
