@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import math
+from collections.abc import Callable
 from decimal import Decimal, localcontext
 from typing import Any
 
@@ -16,7 +17,9 @@ from tickcast import (
     EndedEpoch,
     Event,
     MalformedError,
+    NewUpdate,
     Options,
+    TickcastError,
     Token,
     TopicInfo,
     Topics,
@@ -26,11 +29,12 @@ from tickcast.connection.clock import SAMPLES_MAX, Clock
 from tickcast.connection.connection import REASON_MAX_BYTES, fit_reason
 from tickcast.connection.tokens import REFUSED_REST_NS, Tokens
 from tickcast.options import OptionKeywords
+from tickcast.publishing_once import PUBLISHER_WINDOW, OncePublishes
 from tickcast.subscription.delivery import Delivery
 from tickcast.wire import topic_table
 from tickcast.wire.decimals import from_parts, from_text, to_parts, to_text
 from tickcast.wire.lineage import Lineage
-from tickcast.wire.messages import TimeAnswer
+from tickcast.wire.messages import Published, PublishOnce, TimeAnswer
 from tickcast.wire.topic_table import TopicTable
 
 
@@ -222,3 +226,39 @@ def test_a_token_is_a_text_or_a_function_and_is_not_shown() -> None:
     with pytest.raises(TypeError, match="type bytes: pass a str") as told:
         Client("ws://a/ws", Options(token=b"secret"))  # type: ignore[arg-type]
     assert "secret" not in str(told.value)
+
+
+async def test_the_room_of_a_publish_that_is_cancelled_goes_to_the_next_one() -> None:
+    sent: list[tuple[PublishOnce, Callable[[Published], None]]] = []
+
+    class Host:
+        def may_request(self) -> bool:
+            return True
+
+        def send_request(
+            self,
+            request: PublishOnce,
+            expected: type[Published],
+            resolve: Callable[[Published], None],
+            reject: Callable[[TickcastError], None],
+        ) -> None:
+            sent.append((request, resolve))
+
+    once = OncePublishes(Host())
+
+    def publish(number: int) -> asyncio.Task[int]:
+        update = NewUpdate("lab/a", float(number), None)
+        return asyncio.create_task(once.publish([update]))
+
+    publishes = [publish(number) for number in range(PUBLISHER_WINDOW + 2)]
+    await asyncio.sleep(0)
+    sent[0][1](Published(0, 1))
+    assert len(sent) == 1 + PUBLISHER_WINDOW
+    # The first one makes room for the one after the window, which is cancelled at this moment.
+    sent[1][1](Published(0, 2))
+    assert publishes[PUBLISHER_WINDOW].cancel()
+    await asyncio.wait([publishes[PUBLISHER_WINDOW]])
+    await asyncio.sleep(0)
+    assert [update.value for update in sent[-1][0].updates] == [PUBLISHER_WINDOW + 1.0]
+    once.ended(None)
+    await asyncio.gather(*publishes, return_exceptions=True)

@@ -81,7 +81,13 @@ class OncePublishes:
         while len(self._waiting) >= PUBLISHER_WINDOW and self._end is None:
             room: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._queue.append(room)
-            await room
+            try:
+                await room
+            except asyncio.CancelledError:
+                if room.done() and not room.cancelled():
+                    # It was woken before it was cancelled: its room is for the next one.
+                    self._wake()
+                raise
         if self._end is not None:
             raise self._end
         one = _Waiting(updates, asyncio.get_running_loop().create_future())
