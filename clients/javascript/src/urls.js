@@ -42,6 +42,6 @@ function check(given) {
   } catch {
     throw new SyntaxError(`${given} is no URL: use one such as wss://example.org/ws`);
   }
-  if (!SCHEMES.includes(url.protocol)) throw new SyntaxError(`${given} has the scheme ${url.protocol}: use ws: or wss:`);
+  if (!SCHEMES.includes(url.protocol)) throw new SyntaxError(`${given} has the scheme ${url.protocol.slice(0, -1)}: use ws or wss`);
   if (url.hash) throw new SyntaxError(`${given} has a fragment (${url.hash}), which no WebSocket can have`);
 }
