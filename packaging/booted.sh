@@ -3,7 +3,7 @@
 # containers, as packaging/boot.sh boots it. Makes it first if there is none.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-. scripts/sourced/packages.sh
+. scripts/packages.sh
 . packaging/roots.sh
 
 # shellcheck disable=SC2329

@@ -6,7 +6,7 @@
 # (/opt/wheels).
 set -euo pipefail
 cd "$(dirname "$0")/.."
-. scripts/sourced/packages.sh
+. scripts/packages.sh
 . packaging/roots.sh
 
 # shellcheck disable=SC2329

@@ -8,7 +8,7 @@
 # must run as well. Prints nothing where there is none.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-. scripts/sourced/packages.sh
+. scripts/packages.sh
 
 # What the packages need beside the smallest system: what makes users where systemd does not run.
 readonly BESIDES=systemd-standalone-sysusers

@@ -9,7 +9,7 @@
 #             takes a quarter of an hour. That is why no test runs this.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-. scripts/sourced/packages.sh
+. scripts/packages.sh
 
 # How long a step may take, in tenths of a second.
 readonly STEP_MAX=300

@@ -4,7 +4,7 @@
 #   scripts/chaos.sh [MINUTES] [more options of tickcast-chaos]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-. scripts/sourced/packages.sh
+. scripts/packages.sh
 
 need_rust
 install_missing cc=build-essential mosquitto mosquitto-clients faketime

@@ -3,7 +3,7 @@
 # no broker, no browser, no display, no Node. It installs nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-. scripts/sourced/checks.sh
+. scripts/checks.sh
 
 check_format
 check_lints

@@ -3,7 +3,7 @@
 # another one takes it over. Ctrl-C ends everything.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-source scripts/sourced/packages.sh
+source scripts/packages.sh
 # Debian installs it in a folder that is not on every user's path.
 PATH+=:/usr/sbin:/usr/local/sbin
 

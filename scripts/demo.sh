@@ -7,8 +7,8 @@
 # that is made for this run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-. scripts/sourced/packages.sh
-. scripts/sourced/certificates.sh
+. scripts/packages.sh
+. scripts/certificates.sh
 
 # Where the server listens with --tls.
 TLS_ADDRESS=localhost:7443

@@ -9,7 +9,7 @@
 # --shard 0/8 for a part. A mutant takes four seconds in the core, and about ten in the server.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-. scripts/sourced/packages.sh
+. scripts/packages.sh
 
 # The share of the core's mutants that must be caught, in percent.
 CORE_MIN=90

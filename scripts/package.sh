@@ -13,7 +13,7 @@
 # SOURCE_DATE_EPOCH. DEBFULLNAME and DEBEMAIL name the one who answers for the packages.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-. scripts/sourced/packages.sh
+. scripts/packages.sh
 
 readonly MAINTAINER="${DEBFULLNAME:-The Tickcast contributors} <${DEBEMAIL:-tickcast@localhost}>"
 

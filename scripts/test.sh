@@ -2,8 +2,8 @@
 # Installs what the tests need, then checks and tests everything.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-. scripts/sourced/packages.sh
-. scripts/sourced/checks.sh
+. scripts/packages.sh
+. scripts/checks.sh
 
 # Maximum number of tests that may fail beside others and pass alone. More are no accident.
 readonly AGAIN_MAX=3

@@ -208,9 +208,10 @@ fn hangs(root: &Root, system: &Booted<'_>) {
 #[track_caller]
 fn socket_and_credential(root: &Root, system: &Booted<'_>) {
     let certificates = tempfile::tempdir().unwrap();
-    let make = "set -eu; . ./packages.sh; . ./certificates.sh; make_certificates \"$1\"";
+    let make =
+        "set -eu; . scripts/packages.sh; . scripts/certificates.sh; make_certificates \"$1\"";
     run(Command::new("bash")
-        .current_dir(project().join("scripts/sourced"))
+        .current_dir(project())
         .args(["-c", make, "make"])
         .arg(certificates.path()));
     let at = |path: &str| root.path().join(path);

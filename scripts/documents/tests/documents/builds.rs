@@ -142,7 +142,7 @@ fn a_name_that_does_not_exist_is_found() {
         ),
         ("scripts/demos.sh --tls", "scripts/demos.sh"),
         // It is there, and is read by the others.
-        ("scripts/sourced/packages.sh", "scripts/sourced/packages.sh"),
+        ("scripts/packages.sh", "scripts/packages.sh"),
     ] {
         assert_eq!(
             workspace.check(command),

@@ -1,5 +1,4 @@
-# shellcheck shell=bash
-# For demo.sh and a test: a throw-away authority, and a certificate for this machine.
+# Sourced by other scripts: a throw-away authority, and a certificate for this machine.
 
 # make_certificates FOLDER
 #
