@@ -50,6 +50,7 @@ async fn values_are_kept_by_the_broker_with_the_status_in_both_versions() {
         assert_eq!(reader.topics(&format!("{prefix}/b")), [""; 0]);
         // The last value comes before the end, and then the status.
         source.put("a/temp 22\n").await;
+        source.until_in(4).await;
         source.program.terminate().await;
         reader.until(&format!("{prefix}/status"), "offline").await;
         reader.until(&format!("{prefix}/a/temp"), "22").await;
@@ -76,10 +77,7 @@ async fn all_that_waits_for_its_interval_is_sent_at_the_end() {
         source.put(&lines("1")).await;
         source.until("sent_total", TOPICS as u64).await;
         source.put(&lines("2")).await;
-        let row = "tickcast_updates_total";
-        let all = 2 * TOPICS as u64;
-        let are_in = async || source.program.metric(row).await == all;
-        until("all values are in", are_in).await;
+        source.until_in(2 * TOPICS as u64).await;
         source.program.terminate().await;
         let reader = Reader::start(broker.port);
         reader.until(&format!("v{qos}/status"), "offline").await;

@@ -42,6 +42,13 @@ impl Source {
         self.input.write_all(lines.as_bytes()).await.unwrap();
     }
 
+    /// Waits until the server has taken this many updates in.
+    pub(crate) async fn until_in(&self, updates: u64) {
+        let row = "tickcast_updates_total";
+        let what = format!("{updates} updates are in");
+        until(&what, async || self.program.metric(row).await == updates).await;
+    }
+
     /// Waits until a metric of the output is at least this; the name of a counter ends with total.
     pub(crate) async fn until(&self, metric: &str, least: u64) {
         let row = format!("tickcast_output_{metric}{{");
