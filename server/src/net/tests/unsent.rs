@@ -28,13 +28,14 @@ async fn pair() -> (TcpStream, TcpStream) {
 /// Writes pieces until the kernel takes no more. Returns the number of bytes.
 async fn fill(server: &TcpStream, piece: &[u8]) -> u64 {
     /// More than the kernels of both ends hold together.
-    const TAKEN_MAX: u64 = 64 << 20;
+    const TAKEN_MAX: u64 = 4 << 20;
     /// The client's kernel makes room within microseconds, if it still has some.
     const FULL_AFTER: Duration = Duration::from_millis(50);
 
     let mut taken = 0;
     while taken < TAKEN_MAX && timeout(FULL_AFTER, server.writable()).await.is_ok() {
         match send_apart(server, &[IoSlice::new(piece)]) {
+            Ok(0) => panic!("the kernel takes nothing, and does not say so"),
             Ok(bytes) => taken += bytes as u64,
             Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
         }
@@ -55,33 +56,49 @@ fn what_is_sent_apart_arrives_and_is_counted() {
     });
 }
 
+/// The bytes that the kernel holds for a client that does not read, when it takes no more, and has
+/// had the time to bring them down to a number.
+async fn held(unsent: u32, piece: &[u8], expected: u64) -> u64 {
+    /// Of a fixed size, so that the client's kernel does not look for more room.
+    const CLIENT_BYTES: usize = 64 * 1024;
+    /// An acknowledgement may be this late, even on a busy machine.
+    const ACKNOWLEDGED_AFTER: Duration = Duration::from_secs(2);
+
+    let (client, server) = pair().await;
+    let buffer = SockRef::from(&client).set_recv_buffer_size(CLIENT_BYTES);
+    buffer.unwrap();
+    bound(&server, KernelBound { unsent, all: None });
+    let taken = fill(&server, piece).await;
+    assert!(taken > expected, "{taken}: the client's kernel takes some");
+    let held = || taken.saturating_sub(path(&server).unwrap().acknowledged_bytes);
+    let acknowledged = async {
+        while held() > expected {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let _ = timeout(ACKNOWLEDGED_AFTER, acknowledged).await;
+    held()
+}
+
 /// Without the end of a record, the kernel would append to the last bytes that it has not sent
 /// until these are a whole packet, which has tens of kilobytes here.
 #[test]
 fn for_a_client_that_does_not_read_the_kernel_holds_the_bound_and_one_write_more() {
-    const PIECE: [u8; 500] = [7; 500];
+    const PIECE: [u8; 2_000] = [7; 2_000];
     const UNSENT: u32 = 1_000;
-    const DEADLINE: Duration = Duration::from_secs(5);
+    /// A client's kernel that is short of memory drops what was sent to it, which is held then.
+    const ATTEMPTS: usize = 5;
 
     on_sockets(async {
-        let (_client, server) = pair().await;
-        let bounds = KernelBound {
-            unsent: UNSENT,
-            all: None,
-        };
-        bound(&server, bounds);
-        let taken = fill(&server, &PIECE).await;
         let most = u64::from(UNSENT) + PIECE.len() as u64;
-        let held = || taken.saturating_sub(path(&server).unwrap().acknowledged_bytes);
-        // What the client's kernel has taken may not be acknowledged yet.
-        let acknowledged = async {
-            while held() > most {
-                sleep(Duration::from_millis(1)).await;
+        let mut all = Vec::new();
+        for _ in 0..ATTEMPTS {
+            all.push(held(UNSENT, &PIECE, most).await);
+            if all.last() <= Some(&most) {
+                return;
             }
-        };
-        let is_bounded = timeout(DEADLINE, acknowledged).await.is_ok();
-        assert!(is_bounded, "{} of {taken} bytes are held", held());
-        assert!(taken > most, "{taken}: the client's kernel has taken some");
+        }
+        panic!("{all:?} bytes are held (at most {most})");
     });
 }
 
