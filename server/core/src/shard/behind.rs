@@ -346,8 +346,9 @@ impl Behind {
         has_log: bool,
         allowance: &mut Allowance,
     ) -> Option<Step> {
-        // The channel has no update between its last batch and the floor.
-        let mut floor = tape.floor().min(channel.flushed());
+        // The channel has no update between its last batch and the floor of the tape.
+        let last = tape.floor().min(channel.flushed());
+        let mut floor = last;
         if has_log && self.scanned < floor && self.lacks_some_for_sure() {
             self.log = FromLog::Read;
             return Some(Step::Reading(self.scanned + 1));
@@ -376,7 +377,7 @@ impl Behind {
         self.log = FromLog::Unused;
         if lost == Some(0) {
             // Between them may be others that the log lacks.
-            return (floor < tape.floor() && floor < channel.flushed()).then_some(Step::Searching);
+            return (floor < last).then_some(Step::Searching);
         }
         let gap = Gap {
             channel: channel.key.id(),
