@@ -26,11 +26,13 @@ CORE_CHECKS=(
     server/core/src/shard/joint.rs
     server/core/src/shard/joint_limits.rs
     server/core/src/shard/pace.rs
+    server/core/src/shard/posting.rs
     server/core/src/shard/publish_budget.rs
     server/core/src/shard/publishing.rs
     server/core/src/shard/request_budget.rs
     server/core/src/shard/timers.rs
     server/core/src/token_bucket.rs
+    server/core/src/totals.rs
     server/core/src/wire/event.rs
     server/core/src/wire/frame.rs
 )
@@ -50,17 +52,24 @@ SERVER_CHECKS=(
     server/src/net/closing.rs
     server/src/net/descriptors.rs
     server/src/net/gate.rs
+    server/src/net/http_connection.rs
+    server/src/net/known_clients.rs
+    server/src/net/listener.rs
     server/src/net/peer.rs
     server/src/net/permits.rs
     server/src/net/preamble.rs
     server/src/net/proxy_protocol/mod.rs
     server/src/net/refusal_log.rs
     'server/src/net/request/*.rs'
+    server/src/net/request_limits.rs
     server/src/net/route.rs
     server/src/net/socket_io/packet.rs
     server/src/net/socket_io/payload.rs
     server/src/net/socket_io/request.rs
     server/src/net/socket_io/sessions.rs
+    server/src/net/tickets.rs
+    server/src/net/turned_away.rs
+    server/src/net/unsent.rs
     'server/src/net/ws_reader/*.rs'
     server/src/settings/mod.rs
     server/src/settings/site.rs
