@@ -49,6 +49,24 @@ pub struct ClusterSettings {
 }
 
 impl ClusterSettings {
+    /// The first setting that has no effect, because this server is no node.
+    pub(crate) fn unused(&self) -> Option<&'static str> {
+        let none = Self::default();
+        let of_a_node = [
+            ("cluster_node", self.node.is_some()),
+            ("cluster_stream", self.stream != none.stream),
+            ("cluster_bytes", self.bytes != none.bytes),
+            ("cluster_replicas", self.replicas != none.replicas),
+            ("cluster_credentials", self.credentials.is_some()),
+            ("cluster_ca", self.ca.is_some()),
+            ("cluster_timeout", self.timeout != none.timeout),
+        ];
+        let unused = of_a_node.into_iter().find(|(_, is_set)| *is_set);
+        unused
+            .map(|(key, _)| key)
+            .filter(|_| self.servers.is_empty())
+    }
+
     /// The node's name.
     pub(super) fn node(&self) -> String {
         let machine = || rustix::system::uname().nodename().to_string_lossy().into();

@@ -205,6 +205,14 @@ impl Drafts {
             let text = format!("{} {reason}", origin.place(Section::Top, key));
             problems.push(Problem::new(&origin, text));
         }
+        let unused = [
+            (data.unused(), "data"),
+            (cluster.unused(), "cluster_servers"),
+        ];
+        for (key, needed) in unused {
+            let key = key.filter(|_| !self.top.is_partial);
+            problems.extend(key.map(|key| self.useless(key, needed)));
+        }
         let mut feeds = Vec::new();
         if problems.is_empty() {
             for draft in &self.feeds.feeds {
@@ -233,6 +241,14 @@ impl Drafts {
             log,
             warnings,
         })
+    }
+
+    /// A setting has no effect without another one.
+    fn useless(&self, key: &str, needed: &str) -> Problem {
+        let origin = self.top.origin_of(key);
+        let place = origin.place(Section::Top, key);
+        let text = format!("{place} has no effect without {needed}: set {needed}, or leave it out");
+        Problem::new(&origin, text)
     }
 
     /// A file that could be read again.

@@ -206,7 +206,8 @@ pub(super) fn tell(path: &Path, log: &Log<Folder>, recovery: &Recovery, doubt: O
     }
     if let Some(cut) = &recovery.cut {
         let (name, offset, bytes, flaw) = (&cut.name, cut.offset, cut.bytes, &cut.flaw);
-        let (positions, saved_as) = (cut.positions, cut.saved_as.as_deref());
+        let (first, last) = cut.positions.unzip();
+        let saved_as = cut.saved_as.as_deref();
         match cut.is_torn {
             true => tracing::info!(
                 name,
@@ -219,7 +220,8 @@ pub(super) fn tell(path: &Path, log: &Log<Folder>, recovery: &Recovery, doubt: O
                 offset,
                 bytes,
                 %flaw,
-                ?positions,
+                first,
+                last,
                 saved_as,
                 "the end of the log was cut off"
             ),

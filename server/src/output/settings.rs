@@ -4,6 +4,7 @@ use std::{fmt, ops::RangeInclusive, path::PathBuf, str::FromStr, sync::Arc, time
 
 use clap::{ArgAction, Args, ValueEnum};
 use tickcast_protocol::{
+    token_file::read_token,
     topic::{Filter, Topic},
     websocket::ServerUrl,
 };
@@ -34,6 +35,9 @@ const QUEUE_DEFAULT: usize = 10_000;
 /// Longest prefix: a topic with it should still be one.
 const PREFIX_MAX_BYTES: usize = 128;
 
+/// The levels in front of each topic if none are set.
+const PREFIX_DEFAULT: &str = "tickcast";
+
 /// Outputs, at most: each makes its own copy of the newest values.
 pub(crate) const OUTPUTS_MAX: usize = 16;
 
@@ -55,7 +59,7 @@ pub(crate) struct OutputKeys {
     #[arg(id = "filter", value_name = "FILTER", default_value = "#", value_parser = filter)]
     filters: Vec<Filter>,
     /// Levels in front of each topic at the broker. Empty for none.
-    #[arg(value_name = "TOPIC", default_value = "tickcast", value_parser = prefix)]
+    #[arg(value_name = "TOPIC", default_value = PREFIX_DEFAULT, value_parser = prefix)]
     prefix: String,
     /// Where the values of a topic go: {topic} is the topic, {1} its first level, {2..} the second
     /// one and all below it, and {last} its last one, such as `site/{topic}/state` [default: the
@@ -228,7 +232,9 @@ impl FromStr for PushUrl {
         // Both schemes have the same hosts, ports and paths (RFC 6455, section 3).
         let url = ServerUrl::from_url(&format!("{scheme}://{rest}"));
         let url = url.map_err(|error| format!("{error}; {EXPECTED}"))?;
-        match url.path.contains('?') || url.port == 0 {
+        // The last part names the stream.
+        let has_stream = !url.path.ends_with('/');
+        match url.path.contains('?') || url.port == 0 || !has_stream {
             true => Err(EXPECTED.into()),
             false => Ok(Self(url)),
         }
@@ -288,6 +294,10 @@ impl TryFrom<OutputKeys> for OutputSettings {
             (None, Some(url)) => {
                 let host = url.0.is_tls.then(|| url.0.host.clone());
                 let token_file = keys.token_file;
+                if let Some(file) = &token_file {
+                    // Each connection reads it again. A wrong path is known now.
+                    read_token(file).map_err(|reason| format!("token_file: {reason}"))?;
+                }
                 let target = Target::Grafana(GrafanaTarget { url, token_file });
                 ("grafana", target, host)
             }
@@ -331,6 +341,11 @@ impl OutputKeys {
                 ("user", self.user.is_some()),
                 ("password", self.password.is_some()),
                 ("client_id", self.client_id.is_some()),
+                ("prefix", self.prefix != PREFIX_DEFAULT),
+                ("payload", self.payload != Payload::Value),
+                ("retained", !self.retained),
+                ("qos", self.qos != 0),
+                ("version", self.version != MqttVersion::V3),
             ] {
                 if is_set {
                     return Err(format!("{key} is for a broker: leave it out"));

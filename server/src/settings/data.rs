@@ -56,6 +56,25 @@ pub enum OnDataFailure {
     GoOn,
 }
 
+impl DataSettings {
+    /// The first setting that has no effect, because there is no log.
+    pub(crate) fn unused(&self) -> Option<&'static str> {
+        let none = Self::default();
+        let of_the_log = [
+            ("durability", self.durability != none.durability),
+            ("data_bytes", self.bytes != none.bytes),
+            ("data_age", self.age != none.age),
+            (
+                "on_data_failure",
+                self.on_data_failure != none.on_data_failure,
+            ),
+            ("new_epoch", self.new_epoch),
+        ];
+        let unused = of_the_log.into_iter().find(|(_, is_set)| *is_set);
+        unused.map(|(key, _)| key).filter(|_| self.data.is_none())
+    }
+}
+
 impl Default for DataSettings {
     fn default() -> Self {
         defaults()

@@ -136,6 +136,10 @@ pub(crate) fn message(command: &Command, error: &clap::Error) -> String {
 pub(crate) fn reason(error: &clap::Error) -> String {
     match (error.source(), error.get(ContextKind::ValidValue)) {
         (Some(source), _) => source.to_string(),
+        // A parser of paths refuses nothing but an empty text, and names no values.
+        (None, Some(ContextValue::Strings(values))) if values.is_empty() => {
+            "it is empty: give it a value, or leave it out".into()
+        }
         (None, Some(ContextValue::Strings(values))) => {
             format!("expected one of {}", values.join(", "))
         }

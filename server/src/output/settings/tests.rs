@@ -30,7 +30,7 @@ fn an_output_is_for_a_broker_or_for_grafana() {
     assert_eq!(target.url.to_string(), "https://g/api/live/push/s");
     for (flags, expected) in [
         (&["--qos=1"][..], "neither mqtt nor grafana"),
-        (&["--mqtt=h", "--grafana=http://g/"], "write two"),
+        (&["--mqtt=h", "--grafana=http://g/s"], "write two"),
         (&["--mqtt=h", "--qos=3"], "0 to 2"),
         (&["--mqtt=h", "--prefix=a/#"], "levels of a topic"),
         (&["--mqtt=h", "--tls_insecure=true"], "with TLS"),
@@ -43,14 +43,40 @@ fn an_output_is_for_a_broker_or_for_grafana() {
             &["--mqtt=h", "--discovery=h", "--prefix="],
             "needs a prefix",
         ),
-        (&["--grafana=ftp://g/"], "expected a URL"),
-        (&["--grafana=http://g/?key=1"], "without a query"),
-        (&["--grafana=http://g/", "--discovery=h"], "is for a broker"),
+        (&["--grafana=ftp://g/s"], "expected a URL"),
+        (&["--grafana=http://g"], "expected a URL"),
+        (&["--grafana=http://g/push/"], "expected a URL"),
+        (&["--grafana=http://g/s?key=1"], "without a query"),
         (
-            &["--grafana=http://g/", "--topic={topic}"],
+            &["--grafana=http://g/s", "--discovery=h"],
             "is for a broker",
         ),
-        (&["--grafana=http://g/", "--mode=every"], "is for a broker"),
+        (
+            &["--grafana=http://g/s", "--topic={topic}"],
+            "is for a broker",
+        ),
+        (&["--grafana=http://g/s", "--mode=every"], "is for a broker"),
+        (
+            &["--grafana=http://g/s", "--prefix=a"],
+            "prefix is for a broker",
+        ),
+        (
+            &["--grafana=http://g/s", "--payload=json"],
+            "payload is for a broker",
+        ),
+        (
+            &["--grafana=http://g/s", "--retained=false"],
+            "retained is for a broker",
+        ),
+        (&["--grafana=http://g/s", "--qos=1"], "qos is for a broker"),
+        (
+            &["--grafana=http://g/s", "--version=5"],
+            "version is for a broker",
+        ),
+        (
+            &["--grafana=http://g/s", "--token_file=/nowhere/token"],
+            "token_file: cannot read",
+        ),
         (&["--mqtt=h", "--mode=all"], "latest, every"),
         (&["--mqtt=h", "--mode=every", "--every=1s"], "newest values"),
         (&["--mqtt=h", "--queue_max=5"], "for each update"),

@@ -301,6 +301,9 @@ fn check_errors(value: &str) {
             Some("websocket") => &["--feed", "websocket", "--websocket-url", "ws://h"],
             Some("replay") if flag == "replay-file" => &["--feed", "replay"],
             Some("replay") => &["--feed", "replay", "--replay-file", file],
+            Some("cluster") if flag != "cluster-servers" => &["--cluster-servers", "h"],
+            Some("data" | "durability" | "new") => &["--data", "d"],
+            _ if flag == "on-data-failure" => &["--data", "d"],
             _ => &[],
         };
         let name = format!("--{flag}");

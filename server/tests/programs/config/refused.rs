@@ -4,6 +4,43 @@
 use super::{Case, RIGHT, case, check_problem, precedence::TWO_BROKERS};
 
 #[test]
+fn a_setting_that_has_no_effect_without_another_one_is_refused() {
+    let check = |flags: &[&str], expected: &str| check_problem(&case().flags(flags), expected);
+    for flag in [
+        "--durability=synced",
+        "--data-bytes=1GiB",
+        "--data-age=1h",
+        "--new-epoch=true",
+    ] {
+        let name = flag.split('=').next().unwrap();
+        let text = format!("{name} has no effect without data: set data, or leave it out");
+        check(&[flag], &text);
+        let with_data = case().flags(&[flag, "--data", "d"]);
+        assert_eq!(with_data.found(), [""; 0]);
+    }
+    check(
+        &["--cluster-replicas", "3"],
+        "--cluster-replicas has no effect without cluster_servers: set cluster_servers, or leave \
+         it out",
+    );
+    check_problem(
+        &case().file("on_data_failure = \"go-on\"\n"),
+        "tickcast.toml:1:1: on_data_failure has no effect without data: set data, or leave it out",
+    );
+    // What --print-config has printed is right again.
+    let printed = case().flags(&["--print-config"]).print();
+    assert_eq!(case().file(&printed).found(), [""; 0]);
+}
+
+#[test]
+fn a_path_that_is_empty_is_said_to_be() {
+    for name in ["audit", "data", "identities"] {
+        let expected = format!("--{name} \"\": it is empty: give it a value, or leave it out");
+        check_problem(&case().flags(&[&format!("--{name}"), ""]), &expected);
+    }
+}
+
+#[test]
 fn flags_that_are_wrong_are_refused_by_name() {
     let check = |flags: &[&str], expected: &str| check_problem(&case().flags(flags), expected);
     check(
