@@ -79,6 +79,15 @@ impl FromStr for Place {
     }
 }
 
+/// Whether the first place is after the last one. A position and a time cannot be compared.
+fn is_after(from: Option<Place>, to: Option<Place>) -> bool {
+    match (from, to) {
+        (Some(Place(Point::Position(from))), Some(Place(Point::Position(to)))) => from > to,
+        (Some(Place(Point::Time(from))), Some(Place(Point::Time(to)))) => from > to,
+        _ => false,
+    }
+}
+
 fn parse_limit(text: &str) -> Result<usize, String> {
     let limit = text
         .parse()
@@ -112,6 +121,10 @@ struct End {
 
 impl HistoryArgs {
     pub(crate) async fn run(self) -> Result<Exit, Failure> {
+        if is_after(self.from, self.to) {
+            let text = "--from is after --to: nothing is between them";
+            return Err(Failure::Usage(text.to_owned()));
+        }
         let mut output = Output::stdout()?;
         let mut printer = Printer::new(&self.format);
         output.write(printer.heading()).await?;

@@ -46,24 +46,28 @@ impl PubArgs {
         let value = value.map_err(Failure::Usage)?;
         let mut publisher = Publisher::new(Link::open(&self.connection).await?);
         let mut skipped = 0;
-        match (&self.topic, value) {
+        let done = match (&self.topic, value) {
             (Some(topic), Some(value)) => {
                 let update = Publication {
                     topic: topic.as_str().to_owned(),
                     value,
                     source_time_ns: None,
                 };
-                publisher.publish(vec![update]).await?;
+                publisher.publish(vec![update]).await
             }
-            (topic, _) => {
-                let mut input = Input::start("standard input", stdin())?;
-                while let Some(chunk) = publisher.meanwhile(input.next()).await?? {
-                    let updates = self.read(&chunk, topic.as_ref(), &mut skipped);
-                    publisher.publish(updates).await?;
-                }
-            }
+            _ => self.lines(&mut publisher, &mut skipped).await,
+        };
+        publisher.finish(skipped, done).await
+    }
+
+    /// Publishes standard input to its end.
+    async fn lines(&self, publisher: &mut Publisher, skipped: &mut u64) -> Result<(), Failure> {
+        let mut input = Input::start("standard input", stdin())?;
+        while let Some(chunk) = publisher.meanwhile(input.next()).await?? {
+            let updates = self.read(&chunk, self.topic.as_ref(), skipped);
+            publisher.publish(updates).await?;
         }
-        Ok(publisher.finish(skipped).await)
+        Ok(())
     }
 
     /// The updates in some lines. Those that cannot be read are told and counted.

@@ -121,15 +121,28 @@ impl ReplayArgs {
         let file = file.map_err(|error| Failure::Failed(format!("{name}: {error}")))?;
         let mut input = Input::file(&name, file)?;
         let mut publisher = Publisher::new(Link::open(&self.connection).await?);
+        let mut skipped = 0;
+        let done = self.play(&mut input, prefix, &mut publisher, &mut skipped);
+        let done = done.await;
+        publisher.finish(skipped, done).await
+    }
+
+    /// Publishes a recording to its end.
+    async fn play(
+        &self,
+        input: &mut Input,
+        prefix: &str,
+        publisher: &mut Publisher,
+        skipped: &mut u64,
+    ) -> Result<(), Failure> {
         let mut schedule = Schedule {
             speed: self.speed,
             pause_max: self.pause_max,
             latest: None,
         };
-        let mut skipped = 0;
         while let Some(chunk) = publisher.meanwhile(input.next()).await?? {
             let mut ready = Vec::new();
-            for (time_ns, update) in self.read(&chunk, prefix, &mut skipped) {
+            for (time_ns, update) in self.read(&chunk, prefix, skipped) {
                 let now = Instant::now();
                 let due = schedule.due(time_ns, now);
                 if due > now + TOGETHER {
@@ -140,7 +153,7 @@ impl ReplayArgs {
             }
             publisher.publish(ready).await?;
         }
-        Ok(publisher.finish(skipped).await)
+        Ok(())
     }
 
     /// The updates in some lines, with their recorded times.

@@ -64,6 +64,7 @@ impl Link {
         match &event {
             Event::Disconnected(Disconnected { why, retry_in }) => match retry_in {
                 None => return Err(Failure::NotConnected(why.to_string())),
+                Some(wait) if wait.is_zero() => say(&format!("{why}; connecting again")),
                 Some(wait) => say(&format!("{why}; connecting again in {wait:.1?}")),
             },
             Event::Connected(welcome) => {

@@ -19,6 +19,9 @@ use crate::exit::Failure;
 /// can read command lines.
 pub(crate) const TOKEN_VARIABLE: &str = "TICKCAST_TOKEN";
 
+/// The variable that may name the authorities.
+const CA_VARIABLE: &str = "TICKCAST_CA";
+
 /// The longest time that a flag may name: a year.
 const DURATION_MAX: Duration = Duration::from_secs(366 * 86_400);
 
@@ -39,7 +42,7 @@ pub(crate) struct ConnectionArgs {
 
     /// PEM file with the authorities that may sign the server's certificate [default: those that
     /// the system trusts]
-    #[arg(long, value_name = "FILE", env = "TICKCAST_CA")]
+    #[arg(long, value_name = "FILE", env = CA_VARIABLE)]
     ca: Option<PathBuf>,
 
     /// PEM file with a client certificate, for servers that ask for one
@@ -117,8 +120,34 @@ impl ConnectionArgs {
     /// The parts of each URL.
     pub(crate) fn servers(&self) -> Result<Vec<ServerUrl>, Failure> {
         let servers = self.urls.iter().map(|url| ServerUrl::parse(url));
-        let servers: Result<_, _> = servers.collect();
-        servers.map_err(|error| Failure::Usage(error.to_string()))
+        let servers: Result<Vec<_>, _> = servers.collect();
+        let servers = servers.map_err(|error| Failure::Usage(error.to_string()))?;
+        match self.tls_option() {
+            Some(option) if servers.iter().all(|server| !server.is_tls) => Err(Failure::Usage(
+                format!("{option} is for a server with TLS: use wss://, or leave it out"),
+            )),
+            _ => Ok(servers),
+        }
+    }
+
+    /// The same for each URL alone.
+    pub(crate) fn each(&self) -> impl Iterator<Item = Self> {
+        self.urls.iter().map(|url| Self {
+            urls: vec![url.clone()],
+            ..self.clone()
+        })
+    }
+
+    /// The first option of TLS on the command line. One in a variable may be for other servers.
+    fn tls_option(&self) -> Option<&'static str> {
+        let in_variable = std::env::var_os(CA_VARIABLE).map(PathBuf::from);
+        let given = [
+            ("--ca", self.ca.is_some() && self.ca != in_variable),
+            ("--cert", self.cert.is_some()),
+            ("--server-name", self.server_name.is_some()),
+        ];
+        let given = given.into_iter().find(|(_, is_given)| *is_given);
+        given.map(|(option, _)| option)
     }
 
     /// Options of TLS, as the client has them.

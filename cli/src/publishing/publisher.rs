@@ -23,6 +23,10 @@ const REQUEST_MAX_UPDATES: usize = 1_000;
 /// Refusals that are told one by one. Further ones are counted.
 const TOLD_MAX: u64 = 10;
 
+/// A wait of this length is told: people wonder, and it may last until somebody mends the server.
+/// Shorter ones are usual at a limit of the server.
+const TOLD_WAIT_MS: u32 = 1_000;
+
 /// Publishes, and counts what became of it.
 pub(crate) struct Publisher {
     link: Link,
@@ -71,7 +75,8 @@ impl Publisher {
                 continue;
             }
             let number = part.len() as u64;
-            match self.settle(&part).await? {
+            let settled = self.settle(&part).await;
+            match settled.inspect_err(|_| self.unknown += number)? {
                 Ok(()) => self.published += number,
                 Err(Unpublished::Unknown) => {
                     self.unknown += number;
@@ -123,18 +128,38 @@ impl Publisher {
     ) -> Result<Result<(), Unpublished>, Failure> {
         let sent = self.link.handle().publish_once(updates.to_vec());
         let id = sent.map_err(|error| Failure::Failed(error.to_string()))?;
+        let mut wait_ms: u32 = 0;
         loop {
             match self.link.next().await? {
                 Event::Published(published) if published.id == id => return Ok(Ok(())),
                 Event::Unpublished { id: of, why } if of == id => return Ok(Err(why)),
+                Event::Error(ErrorMessage {
+                    temporary: true,
+                    code,
+                    reason,
+                    retry_after_ms,
+                    ..
+                }) => {
+                    let is_told = wait_ms >= TOLD_WAIT_MS;
+                    wait_ms = wait_ms.saturating_add(retry_after_ms.unwrap_or(TOLD_WAIT_MS));
+                    if wait_ms >= TOLD_WAIT_MS && !is_told {
+                        say(&format!(
+                            "the server refuses for now: {code}: {reason}; trying again"
+                        ));
+                    }
+                }
                 _ => {}
             }
         }
     }
 
     /// Closes the connection, tells the numbers and decides the exit code. `skipped`: lines that
-    /// could not be read.
-    pub(crate) async fn finish(self, skipped: u64) -> Exit {
+    /// could not be read. `done`: whether the input has come to its end.
+    pub(crate) async fn finish(
+        self,
+        skipped: u64,
+        done: Result<(), Failure>,
+    ) -> Result<Exit, Failure> {
         self.link.close().await;
         let mut text = format!("{} published", count(self.published, "update"));
         for (number, what) in [
@@ -147,10 +172,11 @@ impl Publisher {
             }
         }
         say(&text);
-        match (self.refused, self.unknown + skipped) {
+        done?;
+        Ok(match (self.refused, self.unknown + skipped) {
             (0, 0) => Exit::Done,
             (0, _) => Exit::Failed,
             _ => Exit::Refused,
-        }
+        })
     }
 }

@@ -7,8 +7,9 @@ use tickcast_server_testkit::{
     Program,
     proxy::{Harm, Moment, Part, Plan, Proxy},
     raw::get_whole,
-    signal,
+    signal, soon, until,
 };
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 use crate::support::{end, run, run_with, tickcast, tickcast_at};
 
@@ -126,6 +127,32 @@ async fn what_is_refused_or_cannot_be_read_is_told_counted_and_the_rest_is_publi
         assert!(said.contains(expected), "{said}");
     }
     run(&server, &["pub", "closed/a", "1"]).await.said(4);
+}
+
+/// It is sent again until it is taken. A long wait is told, because nobody knows how long it lasts.
+#[tokio::test]
+async fn a_long_refusal_for_now_is_told() {
+    let slow = ["--new-topics-burst", "20", "--new-topics-per-s", "1"];
+    let server = Program::start(&[&["--feed", "none"][..], &slow].concat()).await;
+    let mut command = tickcast_at(&server, &["pub"]);
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    let topics = |name: &str| {
+        (0..20)
+            .map(|n| format!("{name}/{n} 1\n"))
+            .collect::<String>()
+    };
+    stdin.write_all(topics("a").as_bytes()).await.unwrap();
+    until("the first ones are there", async || {
+        run(&server, &["topics"]).await.lines() == 20
+    })
+    .await;
+    stdin.write_all(topics("b").as_bytes()).await.unwrap();
+    let said = soon("the wait is told", said.next_line()).await.unwrap();
+    let said = said.unwrap();
+    assert!(said.contains("the server refuses for now: "), "{said}");
+    assert!(said.ends_with("; trying again"), "{said}");
 }
 
 #[tokio::test]

@@ -71,6 +71,11 @@ async fn history_has_a_range_and_the_newest_ones_of_it() {
         .await
         .said(2);
     assert!(wrong.contains("how long ago, as in 15m"), "{wrong}");
+    for (from, to) in [("7", "5"), ("5m", "10m")] {
+        let reversed = ["history", "a/b", "--from", from, "--to", to];
+        let wrong = run(&server, &reversed).await.said(2);
+        assert!(wrong.contains("--from is after --to"), "{wrong}");
+    }
 }
 
 #[tokio::test]
@@ -98,6 +103,78 @@ async fn check_tells_one_fact_in_a_line() {
         "{gone:?}"
     );
     assert!(gone.said(3).contains("cannot connect"));
+}
+
+/// A client works if one of them does.
+#[tokio::test]
+async fn check_asks_each_of_several_servers() {
+    let (one, other) = (
+        Program::start(&["--feed", "none"]).await,
+        Program::start(&["--feed", "none"]).await,
+    );
+    let gone = "ws://127.0.0.1:1/ws";
+    let check = async |urls: &[&str]| {
+        let urls = urls.join(",");
+        end(tickcast(&["check", "--url", &urls]).spawn().unwrap()).await
+    };
+    let facts = |shown: &str| {
+        shown
+            .lines()
+            .filter(|line| line.starts_with("clock"))
+            .count()
+    };
+    let shown = check(&[gone, &one.url(), &other.url()]).await;
+    assert!(
+        shown.err.contains(gone) && facts(&shown.out) == 2,
+        "{shown:?}"
+    );
+    shown.with(0);
+    let said = check(&[gone, "ws://127.0.0.1:2/ws"]).await.said(3);
+    assert!(
+        said.contains(gone) && said.contains("127.0.0.1:2/ws"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_server_of_this_kind_is_said_in_plain_words() {
+    let server = Program::start(&["--feed", "none"]).await;
+    let said = async |path: &str| {
+        let url = server.url().replace("/ws", path);
+        let command = tickcast(&["latest", "#", "--url", &url]).spawn();
+        end(command.unwrap()).await.said(3)
+    };
+    for path in ["", "/"] {
+        let said = said(path).await;
+        assert!(
+            said.contains("200 OK") && said.contains("one such as /ws"),
+            "{said}"
+        );
+    }
+    let said = said("/echo").await;
+    assert!(
+        said.contains("names no subprotocol: another WebSocket"),
+        "{said}"
+    );
+}
+
+/// They would be ignored, and the connection would be without TLS.
+#[tokio::test]
+async fn options_of_tls_are_refused_for_a_server_without() {
+    let server = Program::start(&["--feed", "none"]).await;
+    for option in ["--ca", "--cert", "--server-name"] {
+        for command in [&["latest", "#"][..], &["history", "a"], &["check"]] {
+            let said = run(&server, &[command, &[option, "x"]].concat())
+                .await
+                .said(2);
+            let expected = format!("{option} is for a server with TLS: use wss://");
+            assert!(said.contains(&expected), "{said}");
+        }
+    }
+    // A variable may be for other servers.
+    let mut with_variable = tickcast_at(&server, &["latest", "#"]);
+    with_variable.env("TICKCAST_CA", "x");
+    end(with_variable.spawn().unwrap()).await.with(0);
 }
 
 #[tokio::test]

@@ -97,6 +97,14 @@ async fn a_recording_whose_name_ends_with_gz_is_compressed_and_read_as_it_is() {
     fs::write(&file, &packed[..packed.len() - 9]).unwrap();
     let said = run(&target, &replay).await.said(1);
     assert!(said.contains(&format!("cannot read {path}: ")), "{said}");
+    // What was before the damage is published, and counted.
+    let all = run(&target, &["topics", "--format", "csv"]).await.with(0);
+    let updates = |row: &str| row.split(',').nth(4).unwrap().parse::<u64>().unwrap();
+    let again = all.lines().skip(1).map(updates).sum::<u64>() - 50;
+    assert!(
+        said.contains(&format!("{again} updates published\n")),
+        "{said}"
+    );
 }
 
 #[tokio::test]

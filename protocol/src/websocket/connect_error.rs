@@ -53,7 +53,7 @@ pub enum ConnectError {
     /// The server did not switch to WebSocket.
     #[error(
         "the server answered {status}, expected 101 Switching Protocols{}",
-        after_colon(reason)
+        after_colon(*status, reason)
     )]
     Status {
         /// The status of its answer.
@@ -62,7 +62,7 @@ pub enum ConnectError {
         reason: String,
     },
     /// A header is missing or wrong.
-    #[error("the server's answer has a wrong header {name}: {value:?}")]
+    #[error("the server's answer {}", wrong_header(name, value.as_deref()))]
     Header {
         /// Its name.
         name: HeaderName,
@@ -100,8 +100,23 @@ pub enum UrlError {
     Syntax(String),
 }
 
-fn after_colon(reason: &str) -> String {
+fn wrong_header(name: &HeaderName, value: Option<&str>) -> String {
+    match value {
+        Some(value) => format!("has a wrong header {name}: {value:?}"),
+        None if name.as_str() == "sec-websocket-protocol" => {
+            "names no subprotocol: another WebSocket than Tickcast's is at this path, expected one \
+             such as /ws"
+                .to_owned()
+        }
+        None => format!("lacks the header {name}"),
+    }
+}
+
+fn after_colon(status: StatusCode, reason: &str) -> String {
     match reason {
+        "" if status == StatusCode::OK => {
+            ": a page is at this path, and no WebSocket, which is at one such as /ws".to_owned()
+        }
         "" => String::new(),
         reason => format!(": {reason}"),
     }

@@ -438,12 +438,18 @@ async fn wrong_answers_to_the_handshake_are_refused() {
         assert_eq!(error, expected);
     };
     let switching = async |headers: &str, expected: &str| {
-        let expected = format!("the server's answer has a wrong header {expected}");
+        let expected = format!("the server's answer {expected}");
         check(&format!("{SWITCHING}{headers}\r\n\r\n"), &expected).await;
     };
     check(
         "HTTP/1.1 403 Forbidden\r\ncontent-length: 2\r\n\r\nno",
         "the server answered 403 Forbidden, expected 101 Switching Protocols",
+    )
+    .await;
+    check(
+        "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nno",
+        "the server answered 200 OK, expected 101 Switching Protocols: a page is at this path, and \
+         no WebSocket, which is at one such as /ws",
     )
     .await;
     let text = "HTTP/1.1 403 Forbidden\r\ncontent-type: text/plain; charset=utf-8\r\n";
@@ -457,17 +463,22 @@ async fn wrong_answers_to_the_handshake_are_refused() {
         "the server answered 403 Forbidden, expected 101 Switching Protocols",
     )
     .await;
-    switching("upgrade: h2c", "upgrade: Some(\"h2c\")").await;
+    switching("upgrade: h2c", "has a wrong header upgrade: \"h2c\"").await;
     switching(
         "upgrade: websocket\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
-        "sec-websocket-accept: Some(\"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\")",
+        "has a wrong header sec-websocket-accept: \"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\"",
     )
     .await;
     let upgraded = "upgrade: websocket\r\nsec-websocket-accept: {accept}";
-    switching(upgraded, "sec-websocket-protocol: None").await;
+    switching(
+        upgraded,
+        "names no subprotocol: another WebSocket than Tickcast's is at this path, expected one \
+         such as /ws",
+    )
+    .await;
     switching(
         &format!("{upgraded}\r\nsec-websocket-protocol: tickcast.v1.json"),
-        "sec-websocket-protocol: Some(\"tickcast.v1.json\")",
+        "has a wrong header sec-websocket-protocol: \"tickcast.v1.json\"",
     )
     .await;
     switching(
@@ -475,7 +486,7 @@ async fn wrong_answers_to_the_handshake_are_refused() {
             "{upgraded}\r\nsec-websocket-protocol: tickcast.v1.bincode\r\n\
              sec-websocket-extensions: permessage-deflate"
         ),
-        "sec-websocket-extensions: Some(\"permessage-deflate\")",
+        "has a wrong header sec-websocket-extensions: \"permessage-deflate\"",
     )
     .await;
     check("", "no connection within 50ms").await;

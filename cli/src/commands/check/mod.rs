@@ -22,7 +22,7 @@ use crate::{
     connection::{ConnectionArgs, Link},
     exit::{Exit, Failure},
     output::Output,
-    words::shown,
+    words::{say, shown},
 };
 
 /// A topic that is asked for, because a server tells by its answer whether it wants a login. It
@@ -44,10 +44,30 @@ pub(crate) struct CheckArgs {
 impl CheckArgs {
     pub(crate) async fn run(self) -> Result<Exit, Failure> {
         let mut output = Output::stdout()?;
-        let checked = self.check(&mut output).await;
+        let checked = self.check_each(&mut output).await;
         // What is known so far is written before the failure is told.
         let written = output.finish().await;
         checked.and_then(|()| written.map(|()| Exit::Done))
+    }
+
+    /// A client works if one of several servers does. Those that do not are told.
+    async fn check_each(&self, output: &mut Output) -> Result<(), Failure> {
+        // All URLs and options are right, or none is asked.
+        self.connection.servers()?;
+        let (mut works, mut failures) = (false, Vec::new());
+        for connection in self.connection.each() {
+            let one = Self { connection };
+            match one.check(output).await {
+                Ok(()) => works = true,
+                Err(Failure::Closed) => return Err(Failure::Closed),
+                Err(failure) => failures.push(failure),
+            }
+        }
+        let last = if works { None } else { failures.pop() };
+        for failure in failures {
+            say(&failure.to_string());
+        }
+        last.map_or(Ok(()), Err)
     }
 
     async fn check(&self, output: &mut Output) -> Result<(), Failure> {

@@ -73,6 +73,8 @@ struct World {
     unknown: BTreeSet<u64>,
     refuses: bool,
     forgets: bool,
+    /// Refusals that the caller was told of.
+    told: usize,
 }
 
 impl World {
@@ -91,6 +93,7 @@ impl World {
             unknown: BTreeSet::new(),
             refuses: false,
             forgets: false,
+            told: 0,
         };
         world.connect();
         world
@@ -141,7 +144,8 @@ impl World {
                         _ => self.unpublished.insert(value),
                     };
                 }
-                Event::Connected(_) | Event::Error(_) => {}
+                Event::Error(_) => self.told += 1,
+                Event::Connected(_) => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -217,7 +221,12 @@ impl World {
             Op::Receive => self.receive(None),
             Op::Answer => {
                 if let Some(answer) = self.to_client.pop_front() {
+                    let (told, ServerMessage::Error(error)) = (self.told, &answer) else {
+                        return self.give(answer);
+                    };
+                    let is_for_now = error.temporary;
                     self.give(answer);
+                    assert!(self.told > told || !is_for_now, "it waits without a word");
                 }
             }
             Op::RefuseForNow => self.receive(Some(ErrorCode::NotRecorded)),

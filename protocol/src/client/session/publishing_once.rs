@@ -95,7 +95,8 @@ impl Session {
     pub(super) fn publisher_refused(&mut self, error: &ErrorMessage) {
         if error.temporary {
             self.once.stage = Stage::Refused;
-            return self.retry_once(error);
+            self.retry_once(error);
+            return self.push_event(Event::Error(error.clone()));
         }
         self.once.stage = Stage::Unknown;
         let waiting = self.once.waiting.iter();
