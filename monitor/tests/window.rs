@@ -180,3 +180,25 @@ fn without_a_server_the_program_says_so_and_draws_no_chart() {
     assert!(last.pixels().filter(is_ink).count() > 500);
     assert!(folder.path().join("settings.damaged.json").exists());
 }
+
+#[test]
+fn without_a_display_it_says_so_in_plain_words() {
+    let output = Command::new(env!("CARGO_BIN_EXE_tickcast-monitor"))
+        .env_remove("DISPLAY")
+        .env_remove("WAYLAND_DISPLAY")
+        .env_remove("WAYLAND_SOCKET")
+        .env("RUST_BACKTRACE", "0")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    let lines: Vec<_> = said.lines().collect();
+    let [line] = &lines[..] else {
+        panic!("{said}");
+    };
+    assert!(line.contains("cannot open a window: "), "{line}");
+    assert!(line.contains("set DISPLAY"), "{line}");
+    for inside in [".rs", "winit", "os error", "Error {"] {
+        assert!(!line.contains(inside), "{line}");
+    }
+}

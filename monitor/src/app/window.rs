@@ -139,7 +139,21 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         Ok(Box::new(window) as Box<dyn eframe::App>)
     };
     eframe::run_native("tickcast-monitor", options, Box::new(create))
-        .map_err(|error| anyhow::anyhow!("cannot open a window: {error}"))
+        .map_err(|error| anyhow::anyhow!(no_window(&error.to_string())))
+}
+
+/// Why there is no window, and what to do. The window library names a line of its source in front
+/// of the system's words, which is of no use here.
+fn no_window(error: &str) -> String {
+    let words = error
+        .rsplit_once(".rs:")
+        .and_then(|(_, rest)| rest.split_once(": "))
+        .map_or(error, |(_, words)| words);
+    format!(
+        "cannot open a window: {}: start the monitor on a desktop, or set DISPLAY; without one, \
+         the command tickcast and the server's page show the same data",
+        words.trim_end_matches('.')
+    )
 }
 
 /// The servers: one window is painted at a time, so this never waits. After a panic the program
