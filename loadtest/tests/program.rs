@@ -131,6 +131,24 @@ fn a_run_that_is_interrupted_drains_and_reports() {
 }
 
 #[test]
+fn a_run_that_is_far_behind_its_schedule_ends_when_it_is_interrupted() {
+    const SLOTS_TAKE_MINUTES: &str = "-n 1 -r 1e7 -d 1 --warmup 0 -q";
+    let server = TestServer::start("--feed none");
+    let start = Instant::now();
+    let mut command = program(&format!("--url {} {SLOTS_TAKE_MINUTES}", server.url()));
+    let child = command.spawn().unwrap();
+    let pid = Pid::from_child(&child);
+    let is_late = || start.elapsed() > Duration::from_secs(3) && server.deliveries() > 0;
+    until("the steady phase is over", is_late);
+    let interrupted = Instant::now();
+    kill_process(pid, Signal::INT).unwrap();
+    let (code, stdout, stderr) = finish(child);
+    assert_eq!(code, 130, "{stdout}\n{stderr}");
+    let took = interrupted.elapsed();
+    assert!(took < Duration::from_secs(30), "{took:?}");
+}
+
+#[test]
 fn two_runs_can_be_compared() {
     let server = TestServer::start("--feed none");
     let folder = tempfile::tempdir().unwrap();

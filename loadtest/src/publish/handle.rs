@@ -7,6 +7,7 @@ use std::{
         mpsc::{SyncSender, sync_channel},
     },
     thread,
+    time::Duration,
 };
 
 use super::{
@@ -20,6 +21,9 @@ use crate::{observe::process, schedule::RunClock};
 
 /// Segments that wait, at most. A rate search knows the next one only after the last.
 const SEGMENTS_MAX: usize = 4;
+
+/// Time between two looks at whether the thread has ended, or must.
+const FINISH_CHECK_EVERY: Duration = Duration::from_millis(5);
 
 /// A handle on the publisher's thread.
 #[derive(Debug)]
@@ -67,14 +71,18 @@ impl Publisher {
         self.thread.is_finished()
     }
 
-    /// Ends publishing in the middle of a segment.
-    pub fn stop(&self) {
-        self.status.is_stopped.store(true, Ordering::Relaxed);
-    }
-
-    /// Waits until all segments are published.
-    pub fn finish(self) -> Result<PublisherTotals, PublishError> {
+    /// Waits until all segments are published. A server that is slower than the schedule may take
+    /// hours for it: when `must_stop` says so, publishing ends in the middle of a segment.
+    pub fn finish(self, must_stop: impl Fn() -> bool) -> Result<PublisherTotals, PublishError> {
         drop(self.segments);
+        while !self.thread.is_finished() {
+            if must_stop() {
+                self.status.is_stopped.store(true, Ordering::Relaxed);
+            }
+            // The main thread has nothing else to do.
+            #[allow(clippy::disallowed_methods)]
+            thread::sleep(FINISH_CHECK_EVERY);
+        }
         self.thread.join().unwrap_or(Err(PublishError::Lost))
     }
 }

@@ -171,22 +171,19 @@ impl<'a> Runner<'a> {
     pub(super) fn check_publisher(&mut self) -> Result<(), RunError> {
         match self.publisher.take_if(|publisher| publisher.has_ended()) {
             None => Ok(()),
-            Some(publisher) => match publisher.finish() {
+            Some(publisher) => match publisher.finish(|| false) {
                 Ok(_) => Err(PublishError::Lost.into()),
                 Err(error) => Err(error.into()),
             },
         }
     }
 
-    /// Waits until the publisher has published everything.
+    /// Waits until the publisher has published everything, or the run must end.
     pub(super) fn end_publishing(&mut self) -> Result<PublisherTotals, RunError> {
         let Some(publisher) = self.publisher.take() else {
             return Ok(PublisherTotals::default());
         };
-        if self.is_interrupted() {
-            publisher.stop();
-        }
-        Ok(publisher.finish()?)
+        Ok(publisher.finish(|| self.is_interrupted())?)
     }
 }
 
