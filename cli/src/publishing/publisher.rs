@@ -23,7 +23,7 @@ const REQUEST_MAX_UPDATES: usize = 1_000;
 /// Refusals that are told one by one. Further ones are counted.
 const TOLD_MAX: u64 = 10;
 
-/// A wait of this length is told: people wonder, and it may last until somebody mends the server.
+/// A wait of this length is told: it may last until an operator mends the server.
 /// Shorter ones are usual at a limit of the server.
 const TOLD_WAIT_MS: u32 = 1_000;
 

@@ -129,7 +129,7 @@ async fn what_is_refused_or_cannot_be_read_is_told_counted_and_the_rest_is_publi
     run(&server, &["pub", "closed/a", "1"]).await.said(4);
 }
 
-/// It is sent again until it is taken. A long wait is told, because nobody knows how long it lasts.
+/// It is sent again until it is taken. A long wait is told, because its end is unknown.
 #[tokio::test]
 async fn a_long_refusal_for_now_is_told() {
     let slow = ["--new-topics-burst", "20", "--new-topics-per-s", "1"];

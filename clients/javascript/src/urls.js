@@ -16,7 +16,7 @@ export class Urls {
   constructor(urls, random) {
     this.#urls = Array.isArray(urls) ? [...urls] : [urls];
     if (this.#urls.length === 0) throw new TypeError('there is no URL: pass one or several');
-    // All of them now: a later one is used when there is nobody to tell any more.
+    // All of them now: a later one is used when no caller can be told any more.
     for (const one of this.#urls) check(one);
     this.#random = random;
   }
