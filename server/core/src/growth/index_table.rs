@@ -1,6 +1,6 @@
 //! A hash table of indices. It grows a little with each insertion: moving all entries of a large
-//! table at once would hold the shard up for tens of milliseconds, and so would all the new pages of
-//! a larger one.
+//! table at once would hold the shard up for tens of milliseconds, and the new pages of a larger
+//! one for some.
 //!
 //! This is linear hashing (W. Litwin, "Linear hashing: a new tool for file and table addressing",
 //! VLDB 1980). The table has segments, which are small tables. When the segments are full on

@@ -1,8 +1,8 @@
 //! The open batch of a channel with newest values, and how it is built when it is closed.
 //!
-//! A batch may have all topics of the server. So it is sent in parts, each with a range of positions
-//! of its own, and a part is built in as many calls as the steps of a turn allow. Until all of it is
-//! sent no update is applied, so nothing changes meanwhile.
+//! A batch may have all topics of the server. So it is sent in parts, each with a range of
+//! positions of its own, and a part is built in as many calls as the steps of a turn allow. Until
+//! all of it is sent no update is applied, so nothing changes meanwhile.
 
 use std::{
     cmp::Reverse,
