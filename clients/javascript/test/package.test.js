@@ -11,7 +11,7 @@ import { gzipSync } from 'node:zlib';
 const ROOT = new URL('../', import.meta.url);
 
 /** Largest size of the sources of the client together, compressed: what a page loads. */
-const SOURCES_MAX_BYTES = 26 * 1024;
+const SOURCES_MAX_BYTES = 27 * 1024;
 
 const read = (path) => readFileSync(new URL(path, ROOT), 'utf8');
 const npm = (...args) => promisify(execFile)('npm', args, { cwd: fileURLToPath(ROOT) });

@@ -9,6 +9,7 @@ use tickcast_protocol::message::{Position, Published, ServerMessage, TopicInfo};
 
 use super::{
     Event, Shard,
+    channel::Appended,
     keys::ConnectionKey,
     latest_batch::introduce_steps,
     socket::Socket,
@@ -89,10 +90,11 @@ impl<S: Socket> Shard<S> {
     /// Goes on to apply the updates of a strip. Returns whether all of them are applied.
     fn apply_updates(&mut self, strip: &Strip, steps: &mut Steps) -> bool {
         let begin = self.unapplied.updates;
-        let (mut index, mut taken) = (begin, 0);
+        let (mut index, mut taken, mut is_full) = (begin, 0, false);
         let left = steps.left();
         for update in strip.updates_from(begin) {
-            if taken >= left {
+            // A batch that is full is closed at the end of the turn.
+            if taken >= left || is_full {
                 break;
             }
             let is_first = self.topics.apply(update, strip.is_historical(index)).seq == 1;
@@ -108,17 +110,21 @@ impl<S: Socket> Shard<S> {
                     channel.introduce(update.topic);
                     taken += introduce_steps(&topic.info);
                 }
-                if let Some(batch) = channel.append(&update, is_newest) {
-                    let json = strip.json(update.position, |id| self.topics.name(id));
-                    batch.push(json.bytes);
-                    taken += json_steps(json.new_bytes);
-                }
-                if channel.is_full(self.batch_max_bytes) {
-                    // It is closed at the end of the turn.
-                    taken = taken.max(left);
+                match channel.append(&update, is_newest, self.batch_max_bytes) {
+                    Appended::Done => {}
+                    Appended::InJson(batch) => {
+                        let json = strip.json(update.position, |id| self.topics.name(id));
+                        batch.push(json.bytes);
+                        taken += json_steps(json.new_bytes);
+                        is_full |= batch.len_bytes() >= self.batch_max_bytes;
+                    }
+                    Appended::Full => is_full = true,
                 }
             }
             index += 1;
+        }
+        if is_full {
+            taken = taken.max(left);
         }
         steps.take(taken);
         self.unapplied.updates = index;

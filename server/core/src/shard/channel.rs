@@ -62,6 +62,17 @@ struct EveryBatch {
     introduced: Vec<TopicId>,
 }
 
+/// What is left to do for an update that a channel has got.
+#[derive(Debug)]
+pub enum Appended<'a> {
+    /// Nothing.
+    Done,
+    /// The batch needs the update in JSON: the caller pushes it.
+    InJson(&'a mut BatchWriter),
+    /// The batch is so long that it has to be closed.
+    Full,
+}
+
 /// The result of closing a batch.
 #[derive(Debug)]
 pub enum Close {
@@ -242,35 +253,35 @@ impl Channel {
         self.topic_count
     }
 
-    /// Adds the next update of one of its topics to the open batch. A batch that needs the update
-    /// in JSON is returned instead: the caller pushes it. `is_newest` is whether the update is the
-    /// newest value of its topic.
+    /// Adds the next update of one of its topics to the open batch, which is full at `max_bytes` if
+    /// it is one of all updates. `is_newest` is whether the update is the newest value of its topic.
     #[inline]
-    pub fn append(&mut self, update: &TapeUpdate<'_>, is_newest: bool) -> Option<&mut BatchWriter> {
+    pub fn append(
+        &mut self,
+        update: &TapeUpdate<'_>,
+        is_newest: bool,
+        max_bytes: usize,
+    ) -> Appended<'_> {
         self.count += 1;
         match &mut self.open {
-            Open::Silent => None,
+            Open::Silent => {}
             Open::Every(batch) => match self.spec.wire.encoding() {
                 Encoding::Bincode => {
                     batch.writer.push(update.bincode);
-                    None
+                    if batch.writer.len_bytes() >= max_bytes {
+                        return Appended::Full;
+                    }
                 }
-                Encoding::Json => Some(&mut batch.writer),
+                Encoding::Json => return Appended::InJson(&mut batch.writer),
             },
             Open::Latest(batch) => {
                 // A historical update has not become the newest value.
                 if is_newest {
                     batch.add(update);
                 }
-                None
             }
         }
-    }
-
-    /// Whether the open batch is one of all updates, and so long that it has to be closed.
-    #[inline]
-    pub fn is_full(&self, max_bytes: usize) -> bool {
-        matches!(&self.open, Open::Every(batch) if batch.writer.len_bytes() >= max_bytes)
+        Appended::Done
     }
 
     /// Whether the open batch has an update that no closed part has.

@@ -107,21 +107,24 @@ impl BatchWriter {
             buffer.resize(HEAD_ROOM_BYTES, 0);
         }
         append_tail(self.wire, place, &mut buffer);
-        let mut batch_head = Vec::with_capacity(HEAD_ROOM_BYTES + topics.len());
-        codec::append_batch_start(head, introduced, encoding, &mut batch_head);
-        batch_head.extend_from_slice(&topics);
-        codec::append_batch_count(introduced, updates, encoding, &mut batch_head);
-        let room = HEAD_ROOM_BYTES.max(batch_head.len() + FRONT_MAX_BYTES);
-        if room > HEAD_ROOM_BYTES {
-            // The batch introduces topics, which is rare: make room for the longer head.
-            let mut with_room = Vec::with_capacity(room - HEAD_ROOM_BYTES + buffer.len());
-            with_room.resize(room - HEAD_ROOM_BYTES, 0);
-            with_room.extend_from_slice(&buffer);
-            buffer = with_room;
+        let mut start = Vec::with_capacity(HEAD_ROOM_BYTES);
+        codec::append_batch_start(head, introduced, encoding, &mut start);
+        let mut payload_start = FRONT_MAX_BYTES;
+        if introduced == 0 {
+            codec::append_batch_count(introduced, updates, encoding, &mut start);
+            payload_start = HEAD_ROOM_BYTES - start.len();
+            buffer[payload_start..HEAD_ROOM_BYTES].copy_from_slice(&start);
+        } else {
+            // Topics are rare, and there is no room for them in front of the updates.
+            let mut whole = Vec::with_capacity(HEAD_ROOM_BYTES + topics.len() + buffer.len());
+            whole.resize(FRONT_MAX_BYTES, 0);
+            whole.extend_from_slice(&start);
+            whole.extend_from_slice(&topics);
+            codec::append_batch_count(introduced, updates, encoding, &mut whole);
+            whole.extend_from_slice(&buffer[HEAD_ROOM_BYTES..]);
+            buffer = whole;
         }
         self.last_len = buffer.len();
-        let payload_start = room - batch_head.len();
-        buffer[payload_start..room].copy_from_slice(&batch_head);
         with_header(self.wire, buffer, payload_start)
     }
 }
