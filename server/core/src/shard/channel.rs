@@ -253,8 +253,9 @@ impl Channel {
         self.topic_count
     }
 
-    /// Adds the next update of one of its topics to the open batch, which is full at `max_bytes` if
-    /// it is one of all updates. `is_newest` is whether the update is the newest value of its topic.
+    /// Adds the next update of one of its topics to the open batch. If that is one of all updates,
+    /// it is full at `max_bytes`. `is_newest` is whether the update is the newest value of its
+    /// topic.
     #[inline]
     pub fn append(
         &mut self,
