@@ -90,11 +90,10 @@ impl<S: Socket> Shard<S> {
     /// Goes on to apply the updates of a strip. Returns whether all of them are applied.
     fn apply_updates(&mut self, strip: &Strip, steps: &mut Steps) -> bool {
         let begin = self.unapplied.updates;
-        let (mut index, mut taken, mut is_full) = (begin, 0, false);
+        let (mut index, mut taken) = (begin, 0);
         let left = steps.left();
         for update in strip.updates_from(begin) {
-            // A batch that is full is closed at the end of the turn.
-            if taken >= left || is_full {
+            if taken >= left {
                 break;
             }
             let is_first = self.topics.apply(update, strip.is_historical(index)).seq == 1;
@@ -110,21 +109,22 @@ impl<S: Socket> Shard<S> {
                     channel.introduce(update.topic);
                     taken += introduce_steps(&topic.info);
                 }
-                match channel.append(&update, is_newest, self.batch_max_bytes) {
-                    Appended::Done => {}
+                let is_full = match channel.append(&update, is_newest, self.batch_max_bytes) {
+                    Appended::Done => false,
                     Appended::InJson(batch) => {
                         let json = strip.json(update.position, |id| self.topics.name(id));
                         batch.push(json.bytes);
                         taken += json_steps(json.new_bytes);
-                        is_full |= batch.len_bytes() >= self.batch_max_bytes;
+                        batch.len_bytes() >= self.batch_max_bytes
                     }
-                    Appended::Full => is_full = true,
+                    Appended::Full => true,
+                };
+                if is_full {
+                    // It is closed at the end of the turn.
+                    taken = taken.max(left);
                 }
             }
             index += 1;
-        }
-        if is_full {
-            taken = taken.max(left);
         }
         steps.take(taken);
         self.unapplied.updates = index;
